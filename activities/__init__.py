@@ -1,0 +1,1 @@
+"""Model calls, tool calls and the state that they leave behind: everything that touches the world."""

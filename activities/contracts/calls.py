@@ -1,0 +1,88 @@
+"""The two activities' requests and responses: one model call, one tool call."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from activities.contracts.base import Digest, Line, Text, WireModel
+from activities.contracts.messages import MAX_TOOL_CALLS, MessageRef, ThreadRef, ToolCall, UserMessage
+from activities.contracts.snapshot import SnapshotRef
+from activities.contracts.steps import StepKey, Usage
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
+
+
+class ModelRequest(WireModel):
+    """One request to one model. Of constant size: prompt, tools and contract are named by digest."""
+
+    key: StepKey
+    profile: Digest
+    """The AgentProfile in the object store."""
+    choice: Annotated[int, Field(ge=0)] = 0
+    """Which model of the profile's chain. Falling back to the next is the workflow's decision."""
+    thread: ThreadRef | None = None
+    """The conversation so far; absent at the first turn."""
+    append: tuple[UserMessage | MessageRef, ...] = ()
+    """What is said before the call: the goal, a correction, or tool results by reference."""
+    purpose: Literal["answer", "summarise"] = "answer"
+    """``summarise`` replaces the window by its first message, a summary, and everything from the last answer on."""
+    offer_tools: bool = True
+    """``False`` on the last turn, so that the model has to answer."""
+
+
+class ModelResponse(WireModel):
+    """What the model answered. The full exchange is in the thread."""
+
+    thread: ThreadRef
+    text: Text = ""
+    """The answer where no output contract is declared, or where it could not be read."""
+    output: JsonValue = None
+    """The answer read by its output contract."""
+    problems: tuple[Line, ...] = ()
+    """Where the answer does not fit the contract. Empty: it fits."""
+    tool_calls: Annotated[tuple[ToolCall, ...], Field(max_length=MAX_TOOL_CALLS)] = ()
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+    attempt: Annotated[int, Field(ge=1)] = 1
+    """The Temporal attempt that got the answer."""
+    milliseconds: Annotated[int, Field(ge=0)] = 0
+    from_record: bool = False
+    """Answered from an earlier run's record: nothing was called, nothing is charged."""
+
+
+class ToolErrorKind(StrEnum):
+    """What an agent can do something about. It gets these as answers, they are no failures of the run."""
+
+    UNKNOWN_TOOL = "unknown_tool"
+    NOT_GRANTED = "not_granted"
+    BAD_ARGUMENTS = "bad_arguments"
+    RAISED = "raised"
+    TIMED_OUT = "timed_out"
+
+
+class ToolRequest(WireModel):
+    """One call of one tool."""
+
+    key: StepKey
+    profile: Digest
+    call: ToolCall
+    snapshot: SnapshotRef | None = None
+    check: bool = False
+    """A call of the output contract's checks, not of the model."""
+
+
+class ToolResponse(WireModel):
+    """What the tool answered."""
+
+    message: MessageRef
+    """The ToolMessage that the model will see."""
+    text: Text = ""
+    """The same text, for people: up to 16 KiB. A longer result is a preview here, and whole behind ``result``."""
+    error: ToolErrorKind | None = None
+    result: Digest | None = None
+    """The whole result, where it is over 16 KiB."""
+    size_bytes: Annotated[int, Field(ge=0)] = 0
+    attempt: Annotated[int, Field(ge=1)] = 1
+    milliseconds: Annotated[int, Field(ge=0)] = 0
+    from_record: bool = False

@@ -1,0 +1,200 @@
+"""The activity ``model.call``: one request to one model, recorded.
+
+Idempotency: the record under the step's key is looked for first and written before the answer leaves, so a recorded
+call is never made again. An answer that was received but not recorded when a worker died is asked for again; its cost
+is bounded by the reservation and listed as unsettled.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from activities.contracts.calls import ModelRequest, ModelResponse
+from activities.contracts.messages import AssistantMessage, Message, MessageRef, ThreadRef, UserMessage
+from activities.contracts.profile import AgentProfile
+from activities.contracts.steps import Usage
+from activities.errors import ConfigurationInvalid
+from activities.heartbeats import Attempts, durable_activity
+from activities.object_store import ObjectStore
+from activities.outputs import read_output
+from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
+from activities.records import Records, request_hash
+from activities.telemetry import model_span, record_usage
+from activities.threads import Threads, message_tokens, split_for_summary, summary_message
+
+HTTP_MARGIN_SECONDS = 10.0
+"""The HTTP request ends this long before start-to-close, so that a timeout is ours to name and to translate."""
+SUMMARISE = (
+    "Summarise the conversation above for yourself: what was asked, what was found (with the sources, verbatim where a "
+    "quotation matters), what was decided, and what is still open. Be brief."
+)
+
+
+class ModelActivities:
+    """Model calls. Providers and their keys are injected on the worker; payloads hold names only."""
+
+    def __init__(self, store: ObjectStore, providers: Mapping[str, ModelProvider]) -> None:
+        self._store = store
+        self._records = Records(store)
+        self._threads = Threads(store)
+        self._providers = providers
+
+    @activity.defn(name="model.call")
+    async def call_model(self, request: ModelRequest) -> ModelResponse:
+        """Answer from the record, or make one request, extend the thread and record the answer.
+
+        Heartbeats in the background; a cancellation closes the connection.
+
+        Raises:
+            ApplicationError: of a provider's kind (retried as ``activities.errors`` says), ``blob_missing``,
+                ``store_unavailable``, or ``configuration_invalid`` where this worker has no such provider.
+        """
+        async with durable_activity(request.key) as attempts:
+            scope = request.key.scope_id
+            profile = await self._store.get_model(scope, request.profile, AgentProfile)
+            digests = await self._window(request)
+            call = self._provider_call(request, profile, await self._threads.load(scope, digests))
+            hashed = _hash(request, profile, call, digests)
+            info = activity.info()
+            run_id = info.workflow_run_id or ""
+            if found := await self._records.find(request.key, hashed, ModelResponse):
+                # A record of this very run is the work of an earlier attempt of this call: its cost is this run's.
+                own = found.run_id == run_id
+                usage = found.result.usage if own else Usage()
+                return found.result.model_copy(update={"usage": usage, "from_record": not own, "attempt": info.attempt})
+            started = time.monotonic()
+            provider = self._provider(profile, request)
+            with model_span(provider.name, call.model) as span:
+                with attempts.sent():
+                    answer = await provider.request(call)
+                usage = _usage(profile, request, answer, attempts, call)
+                record_usage(span, usage)
+            milliseconds = round((time.monotonic() - started) * 1000)
+            response = await self._response(request, profile, digests, answer)
+            response = response.model_copy(
+                update={"usage": usage, "attempt": info.attempt, "milliseconds": milliseconds}
+            )
+            return await self._records.settle(request.key, hashed, response, run_id)
+
+    async def _window(self, request: ModelRequest) -> list[str]:
+        """The digests of the prompt's messages: the thread's window and what is appended to it."""
+        scope = request.key.scope_id
+        digests = list(await self._threads.window(scope, request.thread))
+        for item in request.append:
+            ref = item if isinstance(item, MessageRef) else await self._threads.add_message(scope, item)
+            digests.append(ref.digest)
+        return digests
+
+    def _provider_call(self, request: ModelRequest, profile: AgentProfile, messages: Sequence[Message]) -> ProviderCall:
+        timeout = activity.info().start_to_close_timeout
+        bound = max(1.0, timeout.total_seconds() - HTTP_MARGIN_SECONDS) if timeout else 120.0
+        choice = profile.models[request.choice]
+        if request.purpose == "summarise":
+            start, end = split_for_summary(messages)
+            return ProviderCall(
+                model=choice.model,
+                instructions=profile.instructions,
+                messages=[*messages[: max(start, end)], UserMessage(text=SUMMARISE)],
+                max_output_tokens=profile.max_output_tokens,
+                timeout_seconds=bound,
+            )
+        return ProviderCall(
+            model=choice.model,
+            instructions=profile.instructions,
+            messages=messages,
+            tools=profile.tools if request.offer_tools else (),
+            output_schema=profile.output.schema_ if profile.output else None,
+            max_output_tokens=profile.max_output_tokens,
+            temperature=profile.temperature,
+            timeout_seconds=bound,
+        )
+
+    def _provider(self, profile: AgentProfile, request: ModelRequest) -> ModelProvider:
+        name = profile.models[request.choice].provider
+        if name not in self._providers:
+            raise ConfigurationInvalid(
+                f"this worker has no provider {name!r}",
+                fix=f"start a worker of the pool models-{name} with its settings",
+            )
+        return self._providers[name]
+
+    async def _response(
+        self, request: ModelRequest, profile: AgentProfile, digests: list[str], answer: ProviderAnswer
+    ) -> ModelResponse:
+        """Extend the thread by the answer, and read the answer by the contract."""
+        scope = request.key.scope_id
+        if request.purpose == "summarise":
+            return ModelResponse(thread=await self._summarised(request, digests, answer.text), text=answer.text)
+        message = AssistantMessage(text=answer.text, tool_calls=answer.tool_calls)
+        ref = await self._threads.add_message(scope, message)
+        tokens = (answer.input_tokens or _tokens_before(request)) + (answer.output_tokens or ref.tokens)
+        thread = await self._threads.commit(
+            scope, [*digests, ref.digest], tokens=tokens, replaces=request.thread.digest if request.thread else None
+        )
+        output: JsonValue = None
+        problems: tuple[str, ...] = ()
+        text = answer.text
+        if profile.output and not answer.tool_calls and answer.text.strip():
+            output, problems = read_output(answer.text, profile.output.schema_)
+            text = answer.text if problems else ""
+        return ModelResponse(
+            thread=thread,
+            text=text,
+            output=output,
+            problems=problems,
+            tool_calls=answer.tool_calls,
+            finish_reason=answer.finish_reason,
+        )
+
+    async def _summarised(self, request: ModelRequest, digests: list[str], summary: str) -> ThreadRef:
+        scope = request.key.scope_id
+        messages = await self._threads.load(scope, digests)
+        start, end = split_for_summary(messages)
+        ref = await self._threads.add_message(scope, summary_message(summary))
+        kept = [*digests[:start], ref.digest, *digests[end:]]
+        tokens = sum(message_tokens(m) for m in [*messages[:start], *messages[end:]]) + ref.tokens
+        replaced = request.thread.digest if request.thread else None
+        return await self._threads.commit(scope, kept, tokens=tokens, replaces=replaced)
+
+
+def _hash(request: ModelRequest, profile: AgentProfile, call: ProviderCall, digests: list[str]) -> str:
+    """What the model sees, and nothing else."""
+    return request_hash(
+        {
+            "provider": profile.models[request.choice].provider,
+            "model": call.model,
+            "purpose": request.purpose,
+            "instructions": call.instructions,
+            "messages": digests,
+            "tools": [[tool.name, tool.description, tool.parameters] for tool in call.tools],
+            "output": call.output_schema,
+            "max_output_tokens": call.max_output_tokens,
+            "temperature": call.temperature,
+        }
+    )
+
+
+def _tokens_before(request: ModelRequest) -> int:
+    appended = sum(m.tokens if isinstance(m, MessageRef) else message_tokens(m) for m in request.append)
+    return (request.thread.tokens if request.thread else 0) + appended
+
+
+def _usage(
+    profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, attempts: Attempts, call: ProviderCall
+) -> Usage:
+    """The answer's usage and price, and the reservation of every attempt that was lost."""
+    choice = profile.models[request.choice]
+    prompt = answer.input_tokens or _tokens_before(request)
+    lost = attempts.lost * (prompt + call.max_output_tokens)
+    cost = choice.cost_usd(
+        answer.input_tokens + attempts.lost * prompt, answer.output_tokens + attempts.lost * call.max_output_tokens
+    )
+    return Usage(
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cost_usd=cost,
+        model_calls=1 + attempts.lost,
+        unsettled_tokens=lost,
+    )

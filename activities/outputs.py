@@ -1,0 +1,46 @@
+"""The output contract: is the model's answer the JSON that was declared?"""
+
+import json
+import re
+
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import JsonValue
+
+from activities.contracts.base import Schema
+from activities.errors import ConfigurationInvalid
+
+MAX_PROBLEMS = 5
+"""Problems that one correction prompt names: a model mends a few at a time, and a thousand would fill its window."""
+_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL)
+
+
+def check_schema(schema: Schema) -> None:
+    """Refuse a contract that is no JSON Schema.
+
+    Raises:
+        ConfigurationInvalid: what is wrong with it.
+    """
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ConfigurationInvalid(
+            f"the output schema is no JSON Schema: {error.message}", fix="correct it at " + (error.json_path or "$")
+        ) from error
+
+
+def read_output(text: str, schema: Schema) -> tuple[JsonValue, tuple[str, ...]]:
+    """Read an answer by its contract: the value, and what is wrong with it (empty: it fits)."""
+    fenced = _FENCE.match(text)
+    try:
+        value: JsonValue = json.loads(fenced.group(1) if fenced else text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        return None, (f"the answer is not JSON: {str(error)[:200]}",)
+    try:
+        errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: error.json_path)
+    except RecursionError:
+        return None, ("the answer is nested too deeply",)
+    return value, tuple(f"{error.json_path}: {error.message}"[:300] for error in errors[:MAX_PROBLEMS])
+
+
+def _refuse(constant: str) -> JsonValue:
+    raise ValueError(f"{constant} is no JSON number")

@@ -1,0 +1,1 @@
+"""One module per provider family, behind one Protocol (``base``). Loaded by the model pools only."""

@@ -1,0 +1,138 @@
+"""The offline model: deterministic and extractive, with no key and no network.
+
+It does modest but real work on the real input: it calls the granted tools that a request needs, ranks the sentences
+of what they returned and of its prompt, quotes the best ones verbatim with their source, and fills declared output
+contracts from them. It invents nothing: where nothing fits it says so.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from activities.contracts.messages import Message, UserMessage, estimate_tokens
+from activities.errors import ProviderTimeout
+from activities.providers.base import ProviderAnswer, ProviderCall
+from activities.providers.offline_evidence import Evidence, best, gather
+from activities.providers.offline_reading import NOTHING, Reading, read
+from activities.providers.offline_schema import Material, fill
+from activities.providers.offline_tools import next_call
+
+MAX_SUMMARY = 40
+"""Sentences of a summary."""
+_CUTS = ((3, 500), (2, 500), (1, 500), (1, 200), (1, 80), (0, 0))
+"""Sentences of an answer and characters of each, the first that fits the token limit."""
+
+
+class OfflineProvider:
+    """The provider ``offline``. Any model name is accepted: there is one model."""
+
+    @property
+    def name(self) -> str:
+        """The word before the colon in ``offline:extractive``."""
+        return "offline"
+
+    async def request(self, call: ProviderCall) -> ProviderAnswer:
+        """Answer from the conversation alone: the same call gets the same answer, in any process.
+
+        Raises:
+            ProviderTimeout: reading took longer than the call allows.
+        """
+        try:
+            async with asyncio.timeout(call.timeout_seconds):
+                # A thread, so that heartbeats go on while a long conversation is read.
+                return await asyncio.to_thread(answer, call)
+        except TimeoutError as error:
+            raise ProviderTimeout(
+                f"the offline model took over {call.timeout_seconds:g} s", fix="shorten the input"
+            ) from error
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def answer(call: ProviderCall) -> ProviderAnswer:
+    """The answer to a call: a tool call, or text from evidence."""
+    messages = list(call.messages)
+    summarise = _asks_for_summary(messages)
+    reading = read(messages[:-1] if summarise else messages)
+    evidence = gather(reading)
+    if summarise:
+        return _answered(call, _summary(evidence, call.max_output_tokens))
+    wanted = next_call(tuple(call.tools), reading, evidence)
+    if wanted is not None and estimate_tokens(wanted.arguments) <= call.max_output_tokens:
+        return ProviderAnswer(
+            text="",
+            tool_calls=(wanted,),
+            finish_reason="tool_calls",
+            input_tokens=_input_tokens(call),
+            output_tokens=estimate_tokens(wanted.tool + wanted.arguments),
+        )
+    text = ""
+    for count, length in _CUTS:
+        text = _written(call, reading, _cut(best(evidence, count), length))
+        if estimate_tokens(text) <= call.max_output_tokens:
+            return _answered(call, text)
+    return _answered(call, text)
+
+
+def _asks_for_summary(messages: list[Message]) -> bool:
+    """The request to summarise a conversation comes last; a goal that begins with the same word comes first."""
+    last = messages[-1] if len(messages) > 1 else None
+    return isinstance(last, UserMessage) and last.text.lstrip().lower().startswith(("summarise", "summarize"))
+
+
+def _cut(evidence: list[Evidence], length: int) -> list[Evidence]:
+    """Quotations shortened at a space: the beginning of a verbatim slice is one too."""
+    kept: list[Evidence] = []
+    for item in evidence:
+        quote = (
+            item.quote if len(item.quote) <= length else item.quote[:length].rpartition(" ")[0] or item.quote[:length]
+        )
+        kept.append(Evidence(quote.rstrip(), item.path, item.line, item.score, item.coverage, item.cited))
+    return kept
+
+
+def _written(call: ProviderCall, reading: Reading, evidence: list[Evidence]) -> str:
+    if call.output_schema is None:
+        return "\n\n".join(map(_paragraph, evidence)) or NOTHING
+    value: Any = fill(call.output_schema, Material(reading.question, reading.subject, tuple(evidence)))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _summary(evidence: list[Evidence], max_output_tokens: int) -> str:
+    """The best sentences that fit, written as ``read`` finds them again."""
+    kept: list[str] = []
+    for item in evidence[:MAX_SUMMARY]:
+        text = "\n\n".join([*kept, _paragraph(item)])
+        if estimate_tokens(text) <= max_output_tokens:
+            kept.append(_paragraph(item))
+    return "\n\n".join(kept) or NOTHING
+
+
+def _paragraph(item: Evidence) -> str:
+    return f'"{item.quote}" ({item.source})'
+
+
+def _answered(call: ProviderCall, text: str) -> ProviderAnswer:
+    fits = estimate_tokens(text) <= call.max_output_tokens
+    if not fits and call.output_schema is None:
+        text = text[: max(0, call.max_output_tokens - 4) * 4]
+    return ProviderAnswer(
+        text=text,
+        finish_reason="stop" if fits else "length",
+        input_tokens=_input_tokens(call),
+        output_tokens=estimate_tokens(text),
+    )
+
+
+def _input_tokens(call: ProviderCall) -> int:
+    texts = [call.instructions, *(_shown(message) for message in call.messages)]
+    texts += [spec.name + spec.description + json.dumps(spec.parameters, ensure_ascii=False) for spec in call.tools]
+    if call.output_schema is not None:
+        texts.append(json.dumps(call.output_schema, ensure_ascii=False))
+    return sum(map(estimate_tokens, texts))
+
+
+def _shown(message: Message) -> str:
+    calls = message.tool_calls if message.role == "assistant" else ()
+    return message.text + "".join(call.tool + call.arguments for call in calls)

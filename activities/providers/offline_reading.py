@@ -1,0 +1,235 @@
+"""What a conversation holds for the offline model: the question, the texts it may quote, and what was tried already.
+
+Only the user's question decides what is done. A document is a text to quote from, whatever it says.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from activities.contracts.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+from activities.providers.offline_sentences import sentences
+from activities.text import line_at
+
+NOTHING = "not in these documents"
+"""The answer where no sentence fits."""
+MAX_QUESTION = 2_000
+"""Characters of the question that are read."""
+MAX_TEXT_READ = 1_000_000
+"""Characters of documents that are read, of the latest ones: about 250,000 tokens."""
+MAX_OBJECTS = 2_000
+QUERY_NAMES = frozenset({"query", "question", "q", "search", "keywords", "keyword", "terms", "topic"})
+PATH_NAMES = frozenset({"path", "file", "filename", "document", "doc", "page"})
+
+_TEXTS = ("text", "content", "excerpt", "passage", "snippet", "quote", "body")
+_SOURCES = ("source", "citation", "path", "file", "url")
+_LINES = ("line", "start_line")
+_SOURCE = re.compile(r"(?s)(.+):(\d{1,9})")
+_QUOTED = re.compile(r'(?s)"(.+)" \(([^\n]+:\d{1,9})\)')
+_CUT_OBJECT = re.compile(r'\{"source": ("(?:[^"\\]|\\.)*"), "text": "((?:[^"\\]|\\.)*)', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text, and the line of its source on which it starts."""
+
+    path: str
+    line: int
+    text: str
+    cited: bool = True
+    """``False`` for what a tool computed: it has no line to point to."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The conversation, read."""
+
+    question: str
+    subject: str
+    """The whole first message, for choosing labels."""
+    prompt: tuple[Document, ...]
+    """What stands in the first message besides the question."""
+    documents: tuple[Document, ...]
+    """What tools returned with a source, and what a summary kept of it."""
+    facts: tuple[Document, ...]
+    """Short results of tools that compute something."""
+    complaints: str
+    """What was said about earlier answers."""
+    calls: tuple[tuple[ToolCall, bool], ...]
+    """Calls made so far; ``True`` for those that failed."""
+    answered: bool
+    """An answer or a summary was given before: the search is over."""
+
+
+def read(messages: list[Message]) -> Reading:
+    """Read a conversation."""
+    first = next((message.text for message in messages if isinstance(message, UserMessage)), "")
+    question, prompt = _question(first)
+    documents: list[Document] = []
+    facts: list[Document] = []
+    complaints: list[str] = []
+    failed = {message.tool_call_id for message in messages if isinstance(message, ToolMessage) and message.is_error}
+    calls = [call for message in messages if isinstance(message, AssistantMessage) for call in message.tool_calls]
+    asked = {call.tool_call_id: call for call in calls}
+    answered = any(
+        isinstance(message, AssistantMessage) and message.text and not message.tool_calls for message in messages
+    )
+    for message in messages:
+        if isinstance(message, ToolMessage) and not message.is_error:
+            found, computed = _result(message, asked.get(message.tool_call_id))
+            documents += found
+            facts += computed
+        elif isinstance(message, UserMessage) and message.text is not first:
+            kept = list(_kept(message.text))
+            documents += kept
+            answered = answered or bool(kept) or NOTHING in message.text
+            if not kept:
+                complaints.append(message.text)
+    return Reading(
+        question=question,
+        subject=first[:MAX_QUESTION],
+        prompt=tuple(prompt),
+        documents=tuple(_bounded(documents)),
+        facts=tuple(facts),
+        complaints="\n".join(complaints),
+        calls=tuple((call, call.tool_call_id in failed) for call in calls),
+        answered=answered,
+    )
+
+
+def argument_names(call: ToolCall) -> set[str]:
+    """The words in the names of a call's arguments."""
+    try:
+        given = json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        return set()
+    return {part for name in given for part in str(name).lower().split("_")} if isinstance(given, dict) else set()
+
+
+def _question(first: str) -> tuple[str, list[Document]]:
+    """The question in the first message, and the rest of it as documents."""
+    found = list(sentences(first[:MAX_TEXT_READ]))
+    asking = [
+        at
+        for at in {0, len(found) - 1}
+        if found and first[found[at].start : found[at].end].rstrip('"”) ').endswith("?")
+    ]
+    if asking:
+        ranges = [(found[at].start, found[at].end) for at in sorted(asking)]
+    else:
+        blank = re.search(r"\n\s*\n", first)
+        ranges = [(0, blank.start() if blank else len(first))]
+    question = " ".join(first[start:end] for start, end in ranges)[:MAX_QUESTION].strip()
+    inner = list(documents_in(first)) if '"source"' in first else []
+    if inner:
+        return question, inner
+    edges = [0, *(edge for pair in ranges for edge in pair), len(first)]
+    rest = ((edges[at], edges[at + 1]) for at in range(0, len(edges), 2))
+    return question, [
+        Document("prompt", line_at(first, start), first[start:end]) for start, end in rest if first[start:end].strip()
+    ]
+
+
+def _result(message: ToolMessage, call: ToolCall | None) -> tuple[list[Document], list[Document]]:
+    found = list(documents_in(message.text))
+    if found:
+        return found, []
+    names = argument_names(call) if call else set()
+    value = _loads(message.text)
+    if isinstance(value, list | dict) and not value:
+        return [], []
+    if names & (QUERY_NAMES | PATH_NAMES):
+        return [Document(message.tool, 1, text) for text in _strings(value, message.text)], []
+    if 0 < len(message.text.strip()) <= 500:
+        return [], [Document(message.tool, 1, message.text.strip(), cited=False)]
+    return [Document(message.tool, 1, message.text)], []
+
+
+def documents_in(text: str) -> Iterator[Document]:
+    """Every JSON object with a text and a source in a text, also where the JSON is cut off or stands among prose."""
+    whole = _loads(text)
+    if whole is not None:
+        yield from _walk(whole)
+        return
+    decoder, at = json.JSONDecoder(), text.find("{")
+    for _ in range(MAX_OBJECTS):
+        if at < 0:
+            return
+        try:
+            value, end = decoder.raw_decode(text, at)
+            yield from _walk(value)
+        except (ValueError, RecursionError):
+            yield from _cut_off(text, at)
+            end = at + 1
+        at = text.find("{", end)
+
+
+def _cut_off(text: str, at: int) -> Iterator[Document]:
+    """The last object of a preview: its whole lines are good, what follows the last line end is not."""
+    found = _CUT_OBJECT.match(text, at)
+    if found is None or "\\n" not in found[2]:
+        return
+    source, body = _loads(found[1]), _loads(f'"{found[2].rpartition(chr(92) + "n")[0]}"')
+    if isinstance(source, str) and isinstance(body, str):
+        yield from _walk({"source": source, "text": body})
+
+
+def _walk(value: Any) -> Iterator[Document]:
+    stack, seen = [value], 0
+    while stack and seen < MAX_OBJECTS:
+        seen += 1
+        part = stack.pop()
+        if isinstance(part, dict):
+            document = _document(part)
+            if document:
+                yield document
+            else:
+                stack += reversed(list(part.values()))
+        elif isinstance(part, list):
+            stack += reversed(part)
+
+
+def _document(value: dict[str, Any]) -> Document | None:
+    text = next((value[name] for name in _TEXTS if isinstance(value.get(name), str)), "")
+    source = next((value[name] for name in _SOURCES if isinstance(value.get(name), str)), "")
+    if not text.strip() or not source:
+        return None
+    placed = _SOURCE.fullmatch(source)
+    if placed:
+        return Document(placed[1], int(placed[2]), text)
+    line = next((value[name] for name in _LINES if isinstance(value.get(name), int)), 1)
+    return Document(source, line, text)
+
+
+def _kept(text: str) -> Iterator[Document]:
+    """Quotations as our own answers and summaries write them, one in a paragraph."""
+    for paragraph in text.split("\n\n"):
+        found = _QUOTED.fullmatch(paragraph.strip())
+        placed = _SOURCE.fullmatch(found[2]) if found else None
+        if found and placed:
+            yield Document(placed[1], int(placed[2]), found[1])
+
+
+def _bounded(documents: list[Document]) -> list[Document]:
+    room, kept = MAX_TEXT_READ, []
+    for document in reversed(documents):
+        room -= len(document.text)
+        if room < 0:
+            break
+        kept.append(document)
+    return kept[::-1]
+
+
+def _strings(value: Any, text: str) -> list[str]:
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, str)]
+    return [value if isinstance(value, str) else text]
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

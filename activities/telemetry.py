@@ -1,0 +1,39 @@
+"""Whose work is being done right now, for logs and spans; and the span names, in one place.
+
+The ``gen_ai.*`` names are the field's semantic conventions, which still move: only this module spells them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from opentelemetry import trace
+
+from activities.contracts.steps import StepKey, Usage
+
+current_step: ContextVar[StepKey | None] = ContextVar("current_step", default=None)
+"""The step of the activity that this task runs, if any."""
+
+_tracer = trace.get_tracer("ostinato")
+
+
+@contextmanager
+def model_span(provider: str, model: str) -> Iterator[trace.Span]:
+    """A span around one request to a model."""
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model}
+    with _tracer.start_as_current_span(f"chat {model}", kind=trace.SpanKind.CLIENT, attributes=attributes) as span:
+        yield span
+
+
+@contextmanager
+def tool_span(tool: str) -> Iterator[trace.Span]:
+    """A span around one call of a tool."""
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool}
+    with _tracer.start_as_current_span(f"execute_tool {tool}", attributes=attributes) as span:
+        yield span
+
+
+def record_usage(span: trace.Span, usage: Usage) -> None:
+    """Put the tokens of an answer on its span."""
+    span.set_attribute("gen_ai.usage.input_tokens", usage.input_tokens)
+    span.set_attribute("gen_ai.usage.output_tokens", usage.output_tokens)

@@ -1,0 +1,141 @@
+"""The activity ``tool.call``: one call of one tool, recorded.
+
+Idempotency by the tool's declared effect: ``read`` and ``idempotent`` calls may be made again by a retry (the latter
+with the same request id); a ``once`` call declares its intent first, and a retry that finds an intent without a result
+does not call but ends as ``outcome_unknown``. What an agent can do something about (unknown name, bad arguments, an
+exception, a timeout) is an answer to the agent, no failure.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.contracts.base import INLINE_BYTES
+from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
+from activities.contracts.messages import MessageRef, ToolMessage
+from activities.contracts.profile import AgentProfile, Effect
+from activities.errors import OstinatoError, OutcomeUnknown, PayloadTooLarge, redact
+from activities.heartbeats import durable_activity
+from activities.object_store import ObjectStore
+from activities.records import Intent, Records, record_path, request_hash
+from activities.snapshots import open_snapshot
+from activities.telemetry import tool_span
+from activities.threads import Threads
+from activities.tools.base import Tool, ToolContext
+
+MAX_RESULT_BYTES = 8 * 1024 * 1024
+"""The longest tool result that is kept at all."""
+
+
+class ToolActivities:
+    """Tool calls. The tools themselves are injected on the worker."""
+
+    def __init__(self, store: ObjectStore, tools: Mapping[str, Tool], secrets: tuple[str, ...] = ()) -> None:
+        self._store = store
+        self._records = Records(store)
+        self._threads = Threads(store)
+        self._tools = tools
+        self._secrets = secrets
+
+    @activity.defn(name="tool.call")
+    async def call_tool(self, request: ToolRequest) -> ToolResponse:
+        """Answer from the record, or check, call once and record.
+
+        Heartbeats in the background; a cancellation reaches asynchronous tools.
+
+        Raises:
+            ApplicationError: ``outcome_unknown`` (never retried), ``payload_too_large`` (not retried),
+                ``blob_missing`` (not retried), ``store_unavailable`` (retried).
+        """
+        async with durable_activity(request.key):
+            profile = await self._store.get_model(request.key.scope_id, request.profile, AgentProfile)
+            hashed = request_hash({"tool": request.call.tool, "arguments": request.call.arguments})
+            info = activity.info()
+            if found := await self._records.find(request.key, hashed, ToolResponse):
+                repeated = found.run_id != (info.workflow_run_id or "")
+                return found.result.model_copy(update={"from_record": repeated, "attempt": info.attempt})
+            started = time.monotonic()
+            text, error = await self._answer(request, profile, hashed, info.attempt)
+            response = await self._response(request, text, error)
+            milliseconds = round((time.monotonic() - started) * 1000)
+            response = response.model_copy(update={"attempt": info.attempt, "milliseconds": milliseconds})
+            return await self._records.settle(request.key, hashed, response, info.workflow_run_id or "")
+
+    async def _answer(
+        self, request: ToolRequest, profile: AgentProfile, hashed: str, attempt: int
+    ) -> tuple[str, ToolErrorKind | None]:
+        """The tool's answer, or what kept it from answering."""
+        name = request.call.tool
+        granted = {spec.name: spec for spec in (profile.checks if request.check else profile.tools)}
+        if name not in granted:
+            known = ", ".join(sorted(granted)) or "none"
+            kind = ToolErrorKind.NOT_GRANTED if name in self._tools else ToolErrorKind.UNKNOWN_TOOL
+            return f"There is no tool {name!r} for you. Your tools: {known}.", kind
+        if name not in self._tools:
+            return f"The tool {name!r} is not available here.", ToolErrorKind.UNKNOWN_TOOL
+        tool, spec = self._tools[name], granted[name]
+        try:
+            arguments = tool.arguments.model_validate_json(request.call.arguments or "{}")
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()[:5]
+            )
+            return redact(f"The arguments do not fit: {problems}.", self._secrets), ToolErrorKind.BAD_ARGUMENTS
+        request_id = request_hash({"record": record_path(request.key, hashed)})
+        if spec.effect is Effect.ONCE:
+            await self._declare(request, hashed, Intent(request_id=request_id, tool=name, attempt=attempt))
+        ref = request.snapshot
+        snapshot = await open_snapshot(self._store, request.key.scope_id, ref) if ref else None
+        context = ToolContext(request_id=request_id, snapshot=snapshot)
+        try:
+            with tool_span(name):
+                async with asyncio.timeout(spec.timeout_seconds):
+                    return await tool(context, arguments), None
+        except TimeoutError:
+            if spec.effect is Effect.ONCE:
+                raise _unknown(name, f"it did not end within {spec.timeout_seconds:g} s") from None
+            return f"The tool did not end within {spec.timeout_seconds:g} s.", ToolErrorKind.TIMED_OUT
+        except OstinatoError:
+            raise
+        except Exception as error:
+            return redact(f"{type(error).__name__}: {error}", self._secrets), ToolErrorKind.RAISED
+
+    async def _declare(self, request: ToolRequest, hashed: str, intent: Intent) -> None:
+        if not await self._records.intend(request.key, hashed, intent):
+            raise _unknown(intent.tool, "an earlier attempt began it and left no result")
+
+    async def _response(self, request: ToolRequest, text: str, error: ToolErrorKind | None) -> ToolResponse:
+        """Store the message that the model will see; a long result whole beside it, with a preview in the message."""
+        data = text.encode("utf-8", "replace")
+        if len(data) > MAX_RESULT_BYTES:
+            raise PayloadTooLarge(
+                f"the tool {request.call.tool!r} returned {len(data):,} bytes; at most {MAX_RESULT_BYTES:,} are kept",
+                fix="let the tool return less, or write an artifact",
+            )
+        result = None
+        if len(data) > INLINE_BYTES:
+            result = await self._store.put(request.key.scope_id, data)
+            text = preview(data, result)
+        ref = await self._message(request, text, error)
+        return ToolResponse(message=ref, text=text, error=error, result=result, size_bytes=len(data))
+
+    async def _message(self, request: ToolRequest, text: str, error: ToolErrorKind | None) -> MessageRef:
+        call = request.call
+        message = ToolMessage(tool_call_id=call.tool_call_id, tool=call.tool, text=text, is_error=error is not None)
+        return await self._threads.add_message(request.key.scope_id, message)
+
+
+def preview(data: bytes, digest: str) -> str:
+    """The first 15 KiB of a long result, and where the rest is."""
+    head = data[: INLINE_BYTES - 1024].decode("utf-8", "ignore")
+    return f"{head}\n[cut here: {len(data):,} bytes in all, whole result {digest}; ask for less, or for a part]"
+
+
+def _unknown(tool: str, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"whether the effect of the tool {tool!r} happened is not known: {why}",
+        fix="look at the system that the tool acts on, and then start a new run or repair it there",
+    )

@@ -1,0 +1,1 @@
+"""Tools: typed Python functions, registered with ``@tool`` (``base``). One module per built-in tool."""

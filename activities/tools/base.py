@@ -1,0 +1,146 @@
+"""``@tool``: a typed Python function becomes a tool, its JSON Schema read from its signature.
+
+Example::
+
+    @tool(effect="idempotent")
+    async def book_room(context: ToolContext, room: str, day: date) -> str:
+        "Book a meeting room for a day."
+        return await rooms.book(room, day, idempotency_key=context.request_id)
+
+A parameter annotated ``ToolContext`` is injected and hidden from the model. Blocking functions run in a thread.
+"""
+
+import asyncio
+import inspect
+import json
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+
+from activities.contracts.profile import Effect, ToolSpec
+from activities.contracts.snapshot import SnapshotFile
+from activities.errors import ConfigurationInvalid
+
+
+class SnapshotReader(Protocol):
+    """The run's input, the only files that a tool can see."""
+
+    @property
+    def digest(self) -> str:
+        """The snapshot's name; equal digests mean equal content, so an index can be cached by it."""
+
+    @property
+    def files(self) -> tuple[SnapshotFile, ...]:
+        """All readable files, in the order of their paths."""
+
+    async def text(self, path: str) -> str:
+        """The whole text of one file; line ends as they are.
+
+        Raises:
+            KeyError: where the snapshot has no such file.
+        """
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool is told about its call, besides the arguments."""
+
+    request_id: str
+    """Equal for every attempt of the same call: pass it on as the idempotency key."""
+    snapshot: SnapshotReader | None = None
+    """The run's input folder, where there is one."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A registered tool: the function, what the model sees, and how arguments are checked."""
+
+    function: Callable[..., Any]
+    spec: ToolSpec
+    arguments: type[BaseModel] = field(repr=False)
+    context_parameter: str | None = None
+
+    async def __call__(self, context: ToolContext, arguments: BaseModel) -> str:
+        """Call the function with checked arguments; the result as text (JSON where it is not a string)."""
+        given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
+        if self.context_parameter:
+            given[self.context_parameter] = context
+        if inspect.iscoroutinefunction(self.function):
+            result = await self.function(**given)
+        else:
+            result = await asyncio.to_thread(self.function, **given)
+        if isinstance(result, str):
+            return result
+        return json.dumps(TypeAdapter(Any).dump_python(result, mode="json"), ensure_ascii=False)
+
+
+def tool(
+    *,
+    effect: Literal["read", "idempotent", "once"],
+    name: str = "",
+    timeout_seconds: float = 60.0,
+) -> Callable[[Callable[..., Any]], Tool]:
+    """Register a function as a tool.
+
+    Args:
+        effect: what it does to the world: ``read`` (free to repeat), ``idempotent`` (safe to repeat with the same
+            ``context.request_id``), ``once`` (called at most once, whatever dies).
+        name: what the model calls it; the function's name where empty. It enters history.
+        timeout_seconds: bound of one call.
+
+    Raises:
+        ConfigurationInvalid: a parameter without annotation, ``*args``, or no docstring (the model needs one).
+    """
+
+    def register(function: Callable[..., Any]) -> Tool:
+        label = name or getattr(function, "__name__", "")
+        description = inspect.getdoc(function) or ""
+        if not description:
+            raise ConfigurationInvalid(
+                f"the tool {label!r} has no docstring", fix="say in one what it does: the model reads it"
+            )
+        hints = typing.get_type_hints(function)
+        context_parameter, fields = None, {}
+        for parameter in inspect.signature(function).parameters.values():
+            hint = hints.get(parameter.name)
+            if hint is None or parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+                raise ConfigurationInvalid(
+                    f"the parameter {parameter.name!r} of the tool {label!r} has no type",
+                    fix="annotate every parameter",
+                )
+            if hint is ToolContext:
+                context_parameter = parameter.name
+            else:
+                fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
+        definitions: dict[str, Any] = fields
+        arguments = create_model(f"{label}_arguments", __config__=ConfigDict(extra="forbid"), **definitions)
+        spec = ToolSpec(
+            name=label,
+            description=description,
+            parameters=arguments.model_json_schema(),
+            effect=Effect(effect),
+            timeout_seconds=timeout_seconds,
+        )
+        return Tool(function, spec, arguments, context_parameter)
+
+    return register
+
+
+def collect_tools(modules: Iterable[ModuleType]) -> dict[str, Tool]:
+    """Every tool that the modules define, by name.
+
+    Raises:
+        ConfigurationInvalid: two different tools of one name.
+    """
+    found: dict[str, Tool] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, Tool) and found.setdefault(value.spec.name, value) is not value:
+                raise ConfigurationInvalid(
+                    f"two tools are named {value.spec.name!r}", fix=f"rename the one in {module.__name__}"
+                )
+    return found

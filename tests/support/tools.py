@@ -1,0 +1,66 @@
+"""Tools for tests, with effects that can be counted from outside: each call appends a line to a file."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from activities.tools.base import ToolContext, tool
+
+
+def _note(kind: str, context: ToolContext, what: str) -> None:
+    # Appending one short line is atomic, so processes that are killed leave whole lines.
+    with Path(os.environ["OSTINATO_TEST_EFFECTS"]).open("a", encoding="utf-8") as file:
+        file.write(f"{kind} {context.request_id} {what}\n")
+
+
+@tool(effect="once")
+def send_mail(context: ToolContext, to: str) -> str:
+    """Send a mail. Never twice."""
+    _note("send_mail", context, to)
+    return f"sent to {to}"
+
+
+@tool(effect="idempotent")
+def book_room(context: ToolContext, room: str) -> str:
+    """Book a room; safe to repeat with the same request id."""
+    _note("book_room", context, room)
+    return f"booked {room}"
+
+
+@tool(effect="read")
+def add(a: float, b: float) -> float:
+    """Add two numbers."""
+    return a + b
+
+
+@tool(effect="read")
+def explode(what: str) -> str:
+    """Raise an exception."""
+    raise RuntimeError(f"no such thing: {what}")
+
+
+@tool(effect="read", timeout_seconds=0.2)
+async def sleep_long() -> str:
+    """Take longer than allowed."""
+    await asyncio.sleep(30)
+    return "never"
+
+
+@tool(effect="once", timeout_seconds=0.2)
+async def send_slowly(context: ToolContext) -> str:
+    """Begin an effect and not end in time."""
+    _note("send_slowly", context, "-")
+    await asyncio.sleep(30)
+    return "never"
+
+
+@tool(effect="read")
+def big(size: int) -> str:
+    """Return a long text."""
+    return "x" * size
+
+
+@tool(effect="read")
+def always_wrong(output: object) -> list[str]:
+    """A check that is never content."""
+    return [f"not good enough: {str(output)[:20]}"]

@@ -1,0 +1,1 @@
+"""What runs the workflows and activities: settings, plugin, pools, server."""

@@ -1,0 +1,108 @@
+"""Where large payloads go: out of history, into the object store, under the prefix of their run.
+
+Deleting a lineage deletes them too. The payloads come here already encoded by the codec, so they are stored as they are.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import (
+    StorageDriver,
+    StorageDriverClaim,
+    StorageDriverRetrieveContext,
+    StorageDriverStoreContext,
+    StorageDriverWorkflowInfo,
+)
+
+from activities.errors import BlobMissing
+from activities.object_store import ObjectStore
+
+DRIVER = "ostinato"
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def payload_prefix(workflow_id: str) -> str:
+    """The folder of a run's payloads. Children's ids begin with their parent's, so a tree shares one folder."""
+    root = workflow_id.split("/", 1)[0]
+    if not _RUN_ID.fullmatch(root):
+        root = "other-" + hashlib.sha256(root.encode()).hexdigest()[:40]
+    return f"lineages/{root}/payloads"
+
+
+class ObjectStorageDriver(StorageDriver):
+    """Large payloads in the object store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        """``store`` has no codec: the payloads are coded already."""
+        self._store = store
+
+    def name(self) -> str:
+        """Pinned: it is written into history."""
+        return DRIVER
+
+    def type(self) -> str:
+        """The kind of driver, for other languages' SDKs."""
+        return "ostinato.object-store"
+
+    async def store(self, context: StorageDriverStoreContext, payloads: Sequence[Payload]) -> list[StorageDriverClaim]:
+        """Write payloads under their content's digest; the same payload is written once."""
+        target = context.target
+        workflow_id = target.id if isinstance(target, StorageDriverWorkflowInfo) else None
+        prefix = payload_prefix(workflow_id or "unknown")
+        claims = []
+        for payload in payloads:
+            data = payload.SerializeToString(deterministic=True)
+            path = f"{prefix}/{hashlib.sha256(data).hexdigest()}"
+            await self._store.create(path, data, scope_id=prefix)
+            claims.append(StorageDriverClaim(claim_data={"path": path}))
+        return claims
+
+    async def retrieve(
+        self, context: StorageDriverRetrieveContext, claims: Sequence[StorageDriverClaim]
+    ) -> list[Payload]:
+        """Read payloads back.
+
+        Raises:
+            BlobMissing: it is gone.
+        """
+        del context
+        return [Payload.FromString(await self._read(claim.claim_data["path"])) for claim in claims]
+
+    async def _read(self, path: str) -> bytes:
+        data = await self._store.read(path, scope_id=path)
+        if data is None or hashlib.sha256(data).hexdigest() != path.rsplit("/", 1)[-1]:
+            raise BlobMissing(f"the payload {path!r} is gone or damaged", fix="restore the object store")
+        return data
+
+
+class BundleDriver(StorageDriver):
+    """The payloads of an exported history, read only: a replay writes again what it read, and that goes nowhere."""
+
+    def __init__(self, payloads: Mapping[str, bytes]) -> None:
+        """``payloads`` maps a claim's path to the stored bytes."""
+        self._payloads = payloads
+
+    def name(self) -> str:
+        """The same as the live driver's, which the history names."""
+        return DRIVER
+
+    async def store(self, context: StorageDriverStoreContext, payloads: Sequence[Payload]) -> list[StorageDriverClaim]:
+        """Forget the payloads; the claims are never compared with history."""
+        del context
+        return [StorageDriverClaim(claim_data={"path": "replayed"}) for _ in payloads]
+
+    async def retrieve(
+        self, context: StorageDriverRetrieveContext, claims: Sequence[StorageDriverClaim]
+    ) -> list[Payload]:
+        """Read payloads from the bundle.
+
+        Raises:
+            BlobMissing: the bundle lacks it.
+        """
+        del context
+        try:
+            return [Payload.FromString(self._payloads[claim.claim_data["path"]]) for claim in claims]
+        except KeyError as error:
+            raise BlobMissing(f"the bundle lacks the payload {error}", fix="export the history again") from error

@@ -1,0 +1,116 @@
+"""The table of pools: task queue, workflows, activities, limits. ``ALL_WORKFLOWS`` is the only registry."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.errors import ConfigurationInvalid
+from activities.model_call import ModelActivities
+from activities.providers.base import ModelProvider
+from activities.tool_call import ToolActivities
+from workers.deployment import Deployment
+from workers.registration import bind_store, register_search_attributes
+from workers.settings import Settings
+from workflows import policies, steps
+from workflows.patterns.agent import AgentWorkflow
+from workflows.patterns.call import CallWorkflow
+
+ALL_WORKFLOWS: tuple[type, ...] = (AgentWorkflow, CallWorkflow)
+
+PROVIDERS = ("offline", "openai")
+POOLS = ("workflows", "tools", *(f"models-{name}" for name in PROVIDERS))
+GRACE = timedelta(seconds=10)
+"""How long calls under way may go on after SIGTERM; then they are cancelled and the next worker makes them again."""
+EXIT_PAUSE_SECONDS = 0.5
+"""SDK 1.35 can crash at interpreter exit right after a worker or replayer ends: what runs one sleeps this long before
+its event loop closes."""
+
+
+def load_provider(name: str, settings: Settings) -> ModelProvider:
+    """One provider with its keys. The only place that imports implementations."""
+    if name == "offline":
+        from activities.providers.offline import OfflineProvider  # noqa: PLC0415 -- a pool loads only its own provider
+
+        return OfflineProvider()
+    from activities.providers.openai import OpenAIProvider  # noqa: PLC0415 -- a pool loads only its own provider
+
+    return OpenAIProvider(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One row of the table: what polls one task queue."""
+
+    name: str
+    task_queue: str
+    workflows: Sequence[type] = ()
+    activities: Sequence[Callable[..., Any]] = ()
+    max_concurrent_activities: int | None = None
+    providers: Sequence[ModelProvider] = field(default=())
+
+
+def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelProvider]) -> Pool:
+    """Read one row of the table.
+
+    Args:
+        name: one of ``POOLS``.
+        deployment: store, tools, limits and keys.
+        providers: in place of the real ones, by name; tests script them.
+
+    Raises:
+        ConfigurationInvalid: no such pool.
+    """
+    settings, store = deployment.settings, deployment.store
+    if name == "workflows":
+        return Pool(name, steps.WORKFLOW_QUEUE, workflows=ALL_WORKFLOWS)
+    if name == "tools":
+        tools = ToolActivities(store, deployment.tools, settings.secrets)
+        return Pool(name, steps.TOOL_QUEUE, (), (tools.call_tool,), settings.tool_concurrency)
+    provider_name = name.removeprefix("models-")
+    if name not in POOLS and provider_name not in providers:
+        raise ConfigurationInvalid(f"there is no pool {name!r}", fix=f"choose among {', '.join(POOLS)}, or all")
+    provider = providers.get(provider_name) or load_provider(provider_name, settings)
+    models = ModelActivities(store, {provider_name: provider})
+    queue = steps.model_queue(provider_name)
+    return Pool(name, queue, (), (models.call_model,), settings.model_concurrency, (provider,))
+
+
+def make_worker(client: Client, pool: Pool, settings: Settings) -> Worker:
+    """A worker for one pool, with the timings that the recovery promise rests on."""
+    return Worker(
+        client,
+        task_queue=pool.task_queue,
+        workflows=pool.workflows,
+        activities=pool.activities,
+        max_cached_workflows=settings.workflow_cache,
+        max_concurrent_activities=pool.max_concurrent_activities,
+        sticky_queue_schedule_to_start_timeout=policies.STICKY_TIMEOUT,
+        # The throttle is also the latency of a cancellation.
+        max_heartbeat_throttle_interval=policies.HEARTBEAT_TIMEOUT / 3,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+@asynccontextmanager
+async def running_pools(
+    deployment: Deployment, names: Sequence[str], providers: Mapping[str, ModelProvider] | None = None
+) -> AsyncIterator[None]:
+    """Workers for the pools, from a checked namespace to a drained shutdown.
+
+    Raises:
+        ConfigurationInvalid: as ``workers.registration`` and ``build_pool`` say.
+    """
+    await register_search_attributes(deployment.client)
+    await bind_store(deployment.client, deployment.store)
+    pools = [build_pool(name, deployment, providers or {}) for name in names]
+    async with AsyncExitStack() as stack:
+        for pool in pools:
+            for provider in pool.providers:
+                stack.push_async_callback(provider.aclose)
+            await stack.enter_async_context(make_worker(deployment.client, pool, deployment.settings))
+        yield

@@ -1,0 +1,88 @@
+"""What has to be true of a namespace before a worker serves it: its search attributes, and that it has this store.
+
+A worker with another store than its namespace would answer calls from records that nobody else sees, and fail on blobs
+that are there: it refuses to start instead. The bond is written on both sides, in the namespace's data and in the
+store, by whoever is first.
+"""
+
+import uuid
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import ConfigurationInvalid
+from activities.object_store import ObjectStore
+from workflows.progress import ALL_SEARCH_ATTRIBUTES
+
+STORE_KEY = "ostinato.store"
+STORE_MARK = "store.id"
+_RPC = timedelta(seconds=10)
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Add the search attributes that are missing.
+
+    Raises:
+        ConfigurationInvalid: the namespace forbids it; the fix says what to register by hand.
+    """
+    types = {
+        key.name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}")
+        for key in ALL_SEARCH_ATTRIBUTES
+    }
+    try:
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace), timeout=_RPC
+        )
+        missing = {name: kind for name, kind in types.items() if known.custom_attributes.get(name) != kind}
+        if missing:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing), timeout=_RPC
+            )
+    except RPCError as error:
+        if error.status is RPCStatusCode.ALREADY_EXISTS:
+            return
+        wanted = ", ".join(f"{key.name} ({key.indexed_value_type.name.lower()})" for key in ALL_SEARCH_ATTRIBUTES)
+        raise ConfigurationInvalid(
+            f"the namespace {client.namespace!r} does not let us register search attributes: {error.message}",
+            fix=f"have its administrator register {wanted}",
+        ) from error
+
+
+async def bind_store(client: Client, store: ObjectStore) -> None:
+    """Tie the store and the namespace together, or check that they are tied.
+
+    Raises:
+        ConfigurationInvalid: the store belongs to another namespace, or the namespace has another store.
+    """
+    if store.address.startswith("memory:"):
+        return
+    described = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), timeout=_RPC
+    )
+    theirs = described.namespace_info.data.get(STORE_KEY, "")
+    mark = f"{theirs or uuid.uuid4().hex} {described.namespace_info.id}".encode()
+    await store.create(STORE_MARK, mark, scope_id=STORE_MARK)
+    ours = (await store.read(STORE_MARK, scope_id=STORE_MARK) or b"").decode()
+    store_id, _, namespace_id = ours.partition(" ")
+    if namespace_id != described.namespace_info.id or (theirs and theirs != store_id):
+        raise ConfigurationInvalid(
+            f"the object store {store.address} is not the one of the namespace {client.namespace!r}",
+            fix="set OSTINATO_STORE to the address that the other workers of this namespace use",
+        )
+    if not theirs:
+        await _write_to_namespace(client, store_id)
+
+
+async def _write_to_namespace(client: Client, store_id: str) -> None:
+    request = UpdateNamespaceRequest(namespace=client.namespace)
+    request.update_info.data[STORE_KEY] = store_id
+    try:
+        await client.workflow_service.update_namespace(request, timeout=_RPC)
+    except RPCError as error:
+        # Temporal Cloud keeps namespaces to its own API: there only the store's side of the bond is written.
+        if error.status not in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED}:
+            raise

@@ -1,0 +1,1 @@
+"""Orchestration: deterministic code only, replayed from history. No provider, HTTP, environment or clock in here."""

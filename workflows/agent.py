@@ -1,0 +1,220 @@
+"""The agent loop: call the model, call the tools that it asks for, and again, until an answer fits its contract.
+
+It runs inside the workflow of the pattern that owns the agent. Between two turns its whole state is one small value
+(``AgentState``), so the owner may continue as new there. History cost: 6 events a turn and 6 a tool call (fewer where
+tools run side by side), and nothing that grows with the conversation.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
+    from activities.contracts.messages import MessageRef, ToolCall, UserMessage, estimate_tokens
+    from activities.contracts.steps import StepKey, Usage
+    from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
+    from workflows import steps
+    from workflows.contracts import AgentSpec, AgentState, RunInput
+
+Boundary = Callable[[AgentState], None]
+"""Called between two turns; may raise to continue as new."""
+
+
+class AgentLoop:
+    """One agent at work on one step. ``state`` is up to date after every await, whatever is raised."""
+
+    def __init__(self, run: RunInput, *, agent: str, path: str, state: AgentState) -> None:
+        self.run = run
+        self.agent = agent
+        self.path = path
+        self.spec: AgentSpec = run.team.agents[agent]
+        self.state = state
+
+    async def work(self, boundary: Boundary) -> ModelResponse:
+        """Turn after turn until an answer fits; that answer.
+
+        Raises:
+            LimitExceeded: a limit is reached.
+            ContractViolated: the corrections are used up.
+            ActivityError: a call failed for good.
+        """
+        while True:
+            await self._keep_window()
+            response = await self._ask()
+            if response.tool_calls:
+                await self._use_tools(response.tool_calls)
+            elif problems := await self._problems(response):
+                self._correct(problems)
+            else:
+                return response
+            boundary(self.state)
+
+    async def _ask(self) -> ModelResponse:
+        """One turn's model call."""
+        limits, state = self.spec.limits, self.state
+        if state.turns >= limits.turns:
+            raise LimitExceeded(
+                f"the agent {self.agent!r} still asked for tools after {limits.turns} turns",
+                fix=f"raise limits.turns of {self.agent!r}, or make its instructions say when to stop",
+            )
+        turn = state.turns + 1
+        response = await self._call_model(
+            ModelRequest(
+                key=self._key(f"t{turn}"),
+                profile=self.run.profiles[self.agent],
+                thread=state.thread,
+                append=state.append,
+                offer_tools=turn < limits.turns or limits.turns == 1,
+            ),
+            summary=f"{self.agent}: turn {turn}",
+        )
+        # The start of the text is kept for a partial result; the whole is in the thread.
+        said = response.text or (json.dumps(response.output) if response.output is not None else "")
+        self._update(thread=response.thread, append=(), turns=turn, last_text=said[:4000] or state.last_text)
+        return response
+
+    async def _keep_window(self) -> None:
+        """Replace the older part of the window by a summary where the next prompt would be too long."""
+        state, limit = self.state, self.spec.limits.context_tokens
+        if state.thread is None or self._prompt_tokens() <= limit or state.thread.messages < 4:
+            return
+        response = await self._call_model(
+            ModelRequest(
+                key=self._key(f"t{state.turns + 1}.s"),
+                profile=self.run.profiles[self.agent],
+                thread=state.thread,
+                purpose="summarise",
+            ),
+            summary=f"{self.agent}: summarise {state.thread.tokens} tokens",
+        )
+        self._update(thread=response.thread, summaries=state.summaries + 1)
+
+    async def _use_tools(self, calls: tuple[ToolCall, ...]) -> None:
+        """Call all tools of one answer, side by side; their results go into the next turn by reference."""
+        limits, used = self.spec.limits, self.state.usage.tool_calls
+        if used + len(calls) > limits.tool_calls:
+            raise LimitExceeded(
+                f"the agent {self.agent!r} asked for more than {limits.tool_calls} tool calls",
+                fix=f"raise limits.tool_calls of {self.agent!r}, or make its instructions say when to stop",
+            )
+        gate = asyncio.Semaphore(limits.parallel_tools)
+
+        async def one(index: int, call: ToolCall) -> ToolResponse:
+            async with gate:
+                return await self._call_tool(f"t{self.state.turns}.c{index}", call)
+
+        # All calls end before the first failure is raised: none is left running, no effect goes unseen.
+        results = await asyncio.gather(*(one(i, call) for i, call in enumerate(calls)), return_exceptions=True)
+        answers = [result for result in results if not isinstance(result, BaseException)]
+        self._settle_tools(answers)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        self._update(append=tuple(answer.message for answer in answers))
+        if self.state.tool_errors > limits.tool_errors:
+            last = next(answer for answer in reversed(answers) if answer.error)
+            raise LimitExceeded(
+                f"the agent {self.agent!r} made more than {limits.tool_errors} tool errors; the last: {last.text[:200]}",
+                fix=f"look at its tools and instructions, or raise limits.tool_errors of {self.agent!r}",
+            )
+
+    async def _problems(self, response: ModelResponse) -> tuple[str, ...]:
+        """Why an answer is not accepted; empty: it is."""
+        if response.finish_reason == "length":
+            return (f"It was cut off at {self.spec.limits.output_tokens} tokens; answer in fewer.",)
+        contract = self.spec.output
+        if response.problems or (contract is None and response.text.strip()):
+            return response.problems
+        if contract is None or (
+            response.output is None and not response.text.strip() and "null" not in str(contract.schema_)
+        ):
+            return ("It was empty.",)
+        problems: list[str] = []
+        for index, check in enumerate(contract.checks):
+            arguments = json.dumps({"output": response.output}, ensure_ascii=False)
+            call = ToolCall(tool_call_id=f"check-{index}", tool=check, arguments=arguments)
+            answer = await self._call_tool(f"t{self.state.turns}.k{index}", call, check=True)
+            if answer.error:
+                raise ConfigurationInvalid(
+                    f"the check {check!r} of the agent {self.agent!r} does not work: {answer.text[:300]}",
+                    fix="a check takes one argument, output, and returns a list of problems",
+                )
+            problems += json.loads(answer.text)
+        return tuple(problems)
+
+    def _correct(self, problems: tuple[str, ...]) -> None:
+        """Send an answer back, as often as the limits allow."""
+        state = self.state
+        if state.corrections >= self.spec.limits.corrections:
+            raise ContractViolated(
+                f"the answer of the agent {self.agent!r} does not fit after {state.corrections} corrections: {problems[0]}",
+                fix="look at the thread (ostinato show), and mend the instructions, the contract or the model",
+            )
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        prompt = f"Your answer cannot be used:\n{listed}\nAnswer again, whole and corrected."
+        self._update(corrections=state.corrections + 1, append=(UserMessage(text=prompt),))
+
+    async def _call_model(self, request: ModelRequest, *, summary: str) -> ModelResponse:
+        self._reserve()
+        response = await steps.call_model(request, queue=self.run.queues[self.agent], summary=summary)
+        self._update(
+            usage=self.state.usage + response.usage,
+            retries=self.state.retries + response.attempt - 1,
+            milliseconds=self.state.milliseconds + response.milliseconds,
+        )
+        return response
+
+    async def _call_tool(self, step: str, call: ToolCall, *, check: bool = False) -> ToolResponse:
+        request = ToolRequest(
+            key=self._key(step),
+            profile=self.run.profiles[self.agent],
+            call=call,
+            snapshot=self.run.snapshot,
+            check=check,
+        )
+        seconds = self.run.tool_seconds.get(call.tool, 60.0)
+        return await steps.call_tool(
+            request, tool_timeout=timedelta(seconds=seconds), summary=f"{self.agent}: {call.tool[:60]}"
+        )
+
+    def _reserve(self) -> None:
+        """Refuse a model call whose worst case does not fit what is left."""
+        limits, usage = self.spec.limits, self.state.usage
+        prompt, answer = self._prompt_tokens(), limits.output_tokens
+        price_in, price_out = self.run.prices.get(self.agent, (0.0, 0.0))
+        worst_usd = (prompt * price_in + answer * price_out) / 1_000_000
+        for what, needed, limit in (
+            ("model_calls", usage.model_calls + 1, limits.model_calls),
+            ("tokens", usage.tokens + prompt + answer, limits.tokens),
+            ("cost_usd", usage.cost_usd + worst_usd, limits.cost_usd),
+        ):
+            if needed > limit:
+                raise LimitExceeded(
+                    f"the next model call of the agent {self.agent!r} might exceed its limit on {what}: {needed:g} of {limit:g}",
+                    fix=f"raise limits.{what} of {self.agent!r}, or give it less to do",
+                )
+
+    def _settle_tools(self, answers: list[ToolResponse]) -> None:
+        state = self.state
+        self._update(
+            usage=state.usage + Usage(tool_calls=len(answers)),
+            tool_errors=state.tool_errors + sum(answer.error is not None for answer in answers),
+            retries=state.retries + sum(answer.attempt - 1 for answer in answers),
+            milliseconds=state.milliseconds + sum(answer.milliseconds for answer in answers),
+        )
+
+    def _prompt_tokens(self) -> int:
+        """The length of the next prompt: the window, what will be appended, and the instructions at the first turn."""
+        state = self.state
+        appended = sum(m.tokens if isinstance(m, MessageRef) else estimate_tokens(m.text) for m in state.append)
+        return appended + (state.thread.tokens if state.thread else estimate_tokens(self.spec.instructions))
+
+    def _key(self, step: str) -> StepKey:
+        return StepKey(scope_id=self.run.scope_id, path=self.path, step=step, generation=self.run.generation)
+
+    def _update(self, **changes: object) -> None:
+        self.state = self.state.model_copy(update=changes)

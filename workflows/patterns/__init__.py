@@ -1,0 +1,1 @@
+"""One module per pattern; its ``run`` reads like its diagram."""

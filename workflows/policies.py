@@ -1,0 +1,51 @@
+"""Retry policies and timeouts. The only place for such numbers; each with its derivation."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=2)
+"""How long a lost worker goes unnoticed. With the sticky timeout below a run goes on within 4 s of a SIGKILL.
+Beats come at a third of it, so two may be lost."""
+
+STICKY_TIMEOUT = timedelta(seconds=1)
+"""How long a workflow task waits for the worker that has the workflow in memory, before any other may take it."""
+
+RECORD_GRACE = timedelta(seconds=10)
+"""The HTTP request ends this much before start-to-close, so that its timeout is translated and named."""
+
+MODEL_START_TO_CLOSE = timedelta(seconds=190)
+"""One attempt: 180 s of HTTP (long answers of reasoning models) + RECORD_GRACE."""
+MODEL_ATTEMPTS = 6
+MODEL_SCHEDULE_TO_CLOSE = timedelta(seconds=1300)
+"""6 attempts * 190 s + back-off (0.2 + 1 + 5 + 25 + 30 s, or Retry-After) = 1201 s, rounded up.
+Waiting in the task queue for a free worker counts too."""
+MODEL_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=5,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=MODEL_ATTEMPTS,
+    non_retryable_error_types=["PayloadsTooLarge"],
+)
+"""A lost worker is retried at once (200 ms), an overloaded provider not for long (0.2, 1, 5, 25, 30 s)."""
+
+TOOL_ATTEMPTS = 4
+TOOL_GRACE_SECONDS = 15.0
+"""Reading the snapshot, and writing the record, around the tool's own timeout."""
+TOOL_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=5,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=TOOL_ATTEMPTS,
+    non_retryable_error_types=["PayloadsTooLarge"],
+)
+
+
+def tool_start_to_close(timeout_seconds: float) -> timedelta:
+    """One attempt of a tool call."""
+    return timedelta(seconds=timeout_seconds + TOOL_GRACE_SECONDS)
+
+
+def tool_schedule_to_close(timeout_seconds: float) -> timedelta:
+    """All attempts and their back-off (0.2 + 1 + 5 s), and as much again in the queue."""
+    return 2 * (TOOL_ATTEMPTS * tool_start_to_close(timeout_seconds) + timedelta(seconds=7))
