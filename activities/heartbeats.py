@@ -6,8 +6,8 @@ never arrives. The heartbeat is a task of the same loop, so whatever is slow and
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
 
@@ -19,33 +19,25 @@ log = logging.getLogger(__name__)
 
 
 class Attempts:
-    """Counts the attempts that were sent out and never heard of again; the count rides in the heartbeats.
+    """Counts the earlier attempts whose outcome nobody knows: their worker died, with a request perhaps under way.
 
-    A worker that dies with a request under way leaves its last heartbeat behind, and the next attempt reads it.
+    An attempt that ends with an error of its own is settled, and says so in its last heartbeat, which the next attempt
+    reads. Whatever is not settled counts as lost, so a death at any moment errs on the side of the budget.
     """
 
     def __init__(self) -> None:
         details = activity.info().heartbeat_details
-        self.lost = int(details[0]) if details else 0
-        self._under_way = 0
+        self._settled = int(details[0]) if details else 0
+        self.lost = max(0, activity.info().attempt - 1 - self._settled)
 
     def beat(self) -> None:
-        """Report that this attempt lives, and how many would be lost if it died now."""
-        activity.heartbeat(self.lost + self._under_way)
+        """Report that this attempt lives."""
+        activity.heartbeat(self._settled)
 
-    @contextmanager
-    def sent(self) -> Iterator[None]:
-        """Around the request: an answer or a typed error settles it, a death does not."""
-        self._under_way = 1
+    def settle(self) -> None:
+        """This attempt ends with a known error."""
+        self._settled += 1
         self.beat()
-        try:
-            yield
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, OstinatoError):
-                self._under_way = 0
-                self.beat()
-            raise
-        self._under_way = 0
 
 
 @asynccontextmanager
@@ -59,9 +51,19 @@ async def durable_activity(key: StepKey) -> AsyncIterator[Attempts]:
         yield attempts
         log.info("%s done", activity.info().activity_type)
     except Exception as error:
+        attempts.settle()
         translated = to_application_error(error)
-        log.warning("%s failed: %s", activity.info().activity_type, translated.message, extra={"kind": translated.type})
-        raise translated from error
+        # An exception that is none of ours is a bug: its traceback goes to the log. It does not go into history, where
+        # a chained cause would carry whatever a library put into its message.
+        known = isinstance(error, OstinatoError)
+        log.warning(
+            "%s failed: %s",
+            activity.info().activity_type,
+            translated.message,
+            extra={"kind": translated.type},
+            exc_info=None if known else error,
+        )
+        raise translated from None
     finally:
         current_step.reset(token)
         if beat:

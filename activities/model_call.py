@@ -67,8 +67,7 @@ class ModelActivities:
             started = time.monotonic()
             provider = self._provider(profile, request)
             with model_span(provider.name, call.model) as span:
-                with attempts.sent():
-                    answer = await provider.request(call)
+                answer = await provider.request(call)
                 usage = _usage(profile, request, answer, attempts, call)
                 record_usage(span, usage)
             milliseconds = round((time.monotonic() - started) * 1000)

@@ -13,7 +13,8 @@ find_python() {
   fail "no Python 3.11 or later was found" "install Python 3.11+, or set OSTINATO_PYTHON to one"
 }
 
-checksum() { cat requirements.lock pyproject.toml | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-64; }
+# Only what decides the environment's content counts: the lock file, and the project's part of pyproject.toml.
+checksum() { { cat requirements.lock; sed '/^\[tool\./,$d' pyproject.toml; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-64; }
 
 prepare() {
   local want log=.venv.log

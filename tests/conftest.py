@@ -23,6 +23,11 @@ from workflows.contracts import RunInput, RunResult, TeamSpec
 _numbers = itertools.count()
 
 
+def new_run_id() -> str:
+    """An id that no other test of this server has."""
+    return f"test-{next(_numbers)}"
+
+
 def pytest_configure() -> None:
     """Keys and addresses of whoever runs the tests are none of the tests' business."""
     for name in list(os.environ):
@@ -70,15 +75,17 @@ class Bench:
     deployment: Deployment
     provider: ScriptedProvider
 
-    async def admit(self, team: TeamSpec, goal: str = "Do it.", *, folder: Path | None = None, **changes: object) -> RunInput:
-        run = await admit(self.deployment, team, RunOrder(goal=goal, run_id=f"test-{next(_numbers)}", folder=folder))
-        return run.model_copy(update=changes)
+    async def admit(self, team: TeamSpec, goal: str = "Do it.", *, folder: Path | None = None) -> RunInput:
+        return await admit(self.deployment, team, RunOrder(goal=goal, run_id=new_run_id(), folder=folder))
 
-    async def start(self, team: TeamSpec, goal: str = "Do it.", **options: object) -> RunHandle:
-        return await start_run(self.deployment.client, await self.admit(team, goal, **options))  # type: ignore[arg-type] -- passed through
+    async def start(
+        self, team: TeamSpec, goal: str = "Do it.", *, folder: Path | None = None, **changes: object
+    ) -> RunHandle:
+        run = await self.admit(team, goal, folder=folder)
+        return await start_run(self.deployment.client, run.model_copy(update=changes))
 
-    async def run(self, team: TeamSpec, goal: str = "Do it.", **options: object) -> RunResult:
-        return await read_result(await self.start(team, goal, **options))
+    async def run(self, team: TeamSpec, goal: str = "Do it.", *, folder: Path | None = None) -> RunResult:
+        return await read_result(await self.start(team, goal, folder=folder))
 
 
 Workers = Callable[..., AbstractAsyncContextManager[Bench]]

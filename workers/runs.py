@@ -1,6 +1,8 @@
 """The client's side of a run: how it is started, followed, and read back."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +19,9 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
 from workflows import steps
@@ -26,6 +30,11 @@ from workflows.failures import failure_of
 from workflows.progress import AGENTS, PATTERN, TEAM
 
 RunHandle = WorkflowHandle[Any, RunResult]
+
+RECONNECT_SECONDS = 60.0
+"""How long ``follow`` waits for a server that went away: a killed dev server is back within two seconds."""
+MAX_CHAIN = 1000
+"""Executions of one run that continued as new: at 4,000 events each, four million events."""
 
 
 def start_options(run: RunInput) -> dict[str, Any]:
@@ -70,25 +79,95 @@ class Progress:
     what: str
     """The one-line summary of the call, such as ``researcher: turn 2``."""
     state: str
-    """``started``, ``done`` or ``failed``."""
+    """``started``, ``retried`` (an attempt failed, another one ended), ``done`` or ``failed``."""
+    detail: str = ""
+    """What went wrong, where something did."""
 
 
 async def follow(handle: RunHandle) -> AsyncIterator[Progress]:
-    """What happens in a run, from its start to its end, as the server's long poll delivers it. No queries, no cost."""
+    """What happens in a run, from its start to its end, as the server's long poll delivers it. No queries, no cost.
+
+    Raises:
+        RPCError: the server is gone for longer than ``RECONNECT_SECONDS``, or does not know the run.
+    """
     running: dict[int, str] = {}
-    async for event in handle.fetch_history_events(wait_new_event=True, skip_archival=True):
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            running[event.event_id] = _summary(event)
-            yield Progress(running[event.event_id], "started")
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-            ended = event.activity_task_completed_event_attributes.scheduled_event_id
-            yield Progress(running.pop(ended, "call"), "done")
-        elif event.event_type in {
-            EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
-            EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
-        }:
-            failed = event.activity_task_failed_event_attributes or event.activity_task_timed_out_event_attributes
-            yield Progress(running.pop(failed.scheduled_event_id, "call"), "failed")
+    async for event in _events(handle):
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                running.clear()
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                running[event.event_id] = _summary(event)
+                yield Progress(running[event.event_id], "started")
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                # Written when the call ends: the server keeps retries out of history.
+                begun = event.activity_task_started_event_attributes
+                if begun.attempt > 1:
+                    detail = f"attempt {begun.attempt - 1}: {begun.last_failure.message}"
+                    yield Progress(running.get(begun.scheduled_event_id, "call"), "retried", detail)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                ended = event.activity_task_completed_event_attributes.scheduled_event_id
+                yield Progress(running.pop(ended, "call"), "done")
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+                failed = event.activity_task_failed_event_attributes
+                yield Progress(running.pop(failed.scheduled_event_id, "call"), "failed", failed.failure.message)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+                late = event.activity_task_timed_out_event_attributes
+                yield Progress(running.pop(late.scheduled_event_id, "call"), "failed", late.failure.message)
+
+
+async def _events(handle: RunHandle) -> AsyncIterator[HistoryEvent]:
+    """Every event once, over restarts of the server and from one execution to the next."""
+    run_id, seen, lost_since = "", 0, 0.0
+    while True:
+        try:
+            async for event in handle.fetch_history_events(wait_new_event=True, skip_archival=True):
+                lost_since = 0.0
+                if event.event_id == 1:
+                    execution = event.workflow_execution_started_event_attributes.original_execution_run_id
+                    run_id, seen = execution, seen if execution == run_id else 0
+                if event.event_id <= seen:
+                    continue
+                seen = event.event_id
+                yield event
+                if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+                    break
+            else:
+                return
+        except RPCError as error:
+            lost_since = lost_since or time.monotonic()
+            gone = time.monotonic() - lost_since > RECONNECT_SECONDS
+            if gone or error.status not in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED}:
+                raise
+            await asyncio.sleep(0.5)
+
+
+async def read_input(client: Client, workflow_id: str) -> RunInput:
+    """The input that a run was started with (of its latest execution, where it continued as new).
+
+    Raises:
+        RPCError: there is no such run.
+    """
+    first = await _first_event(client.get_workflow_handle(workflow_id))
+    context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id)
+    payloads = first.workflow_execution_started_event_attributes.input.payloads
+    (run,) = await client.data_converter.with_context(context).decode(payloads, [RunInput])
+    return RunInput.model_validate(run)
+
+
+async def run_chain(client: Client, workflow_id: str) -> list[str]:
+    """The executions of a run, oldest first; several where it continued as new.
+
+    Raises:
+        RPCError: there is no such run.
+    """
+    chain = [(await client.get_workflow_handle(workflow_id).describe()).run_id or ""]
+    for _ in range(MAX_CHAIN):
+        first = await _first_event(client.get_workflow_handle(workflow_id, run_id=chain[0]))
+        before = first.workflow_execution_started_event_attributes.continued_execution_run_id
+        if not before:
+            break
+        chain.insert(0, before)
+    return chain
 
 
 async def read_result(handle: RunHandle, *, rpc_timeout: timedelta | None = None) -> RunResult:
@@ -111,6 +190,10 @@ def _failure(cause: BaseException) -> FailureDetail:
             kind=FailureKind.CANCELLED, origin=Origin.OPERATOR, retryable=False, message="the run was stopped"
         )
     return failure_of(cause, agent="", step="")
+
+
+async def _first_event(handle: WorkflowHandle[Any, Any]) -> HistoryEvent:
+    return await anext(aiter(handle.fetch_history_events(page_size=1)))
 
 
 def _summary(event: HistoryEvent) -> str:

@@ -106,8 +106,8 @@ async def quiet_run(
 ) -> tuple[int, str]:
     """Run a program to its end or its deadline. Returns its exit code and what it printed; 126 where it cannot run."""
     environment = {**os.environ, "GOBIN": str(gobin)} if gobin else None
-    try:
-        process = await asyncio.create_subprocess_exec(
+    spawning = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             *command,
             cwd=folder,
             env=environment,
@@ -116,20 +116,32 @@ async def quiet_run(
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
+    )
+    try:
+        # A cancelled spawn would end the program itself, but not what it has started by then.
+        process = await asyncio.shield(spawning)
     except OSError as error:
         return 126, error.strerror or str(error)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await spawning)
+        raise
     try:
         async with asyncio.timeout(seconds):
             printed, _ = await process.communicate()
     except TimeoutError:
         return 124, f"no end within {seconds:.0f} s"
     finally:
-        # Its own group, so that compilers end with it: on a deadline, and on Ctrl-C here.
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await _end(process)
     return process.returncode or 0, printed.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        # Its own group, so that compilers end with it: on a deadline, and on Ctrl-C here.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 async def _find_go() -> str:

@@ -61,13 +61,19 @@ async def configured_server(notify: Callable[[str], None]) -> Answer | None:
         raise _unreachable(address, f"no answer within {CONNECT_SECONDS:.0f} s") from error
     except (RuntimeError, OSError, ValueError) as error:
         raise _unreachable(address, str(error).removeprefix("Failed client connect: ")[:200]) from error
-    version = parse_version(said.server_version)
-    if version and version < MINIMUM_SERVER:
-        notify(
-            f"the Temporal server {said.server_version} at {address} is older than"
-            f" {'.'.join(map(str, MINIMUM_SERVER))}: pausing runs and skipping time do not work there"
-        )
+    warn_of_age(address, said.server_version, notify)
     return Answer(address, said.server_version)
+
+
+def warn_of_age(address: str, version: str, notify: Callable[[str], None]) -> None:
+    """Say what is missing on an older server. One that does not tell its version (Temporal Cloud) is current."""
+    parsed = parse_version(version)
+    if parsed and parsed < MINIMUM_SERVER:
+        wanted = ".".join(map(str, MINIMUM_SERVER))
+        notify(
+            f"the Temporal server {version} at {address} is older than {wanted}:"
+            " pausing runs and skipping time do not work there"
+        )
 
 
 async def prepare_namespace(address: str, log: Path) -> None:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 
 from activities.providers.offline_reading import Document, Reading
 from activities.providers.offline_sentences import Sentence, sentences
-from activities.text import content_words, escape_control
+from activities.text import content_words, escape_control, stems
 from activities.tools.search import TextIndex
 
 MAX_ANSWER = 3
 """Sentences of one answer: enough for a fact and its conditions, few enough to read."""
 KEEP = 0.65
 """Sentences that score less than this part of the best one are left out of an answer."""
+FIGURE_BONUS = 0.2
+"""For sentences with a number, where the question asks how many or how long."""
 SMALL_PROMPT = 200
 """Characters of a prompt beyond its question that make it a document, where documents were searched as well."""
+
+_ASKS_FIGURE = re.compile(r"(?i)\bhow (?:long|many|much|often|far|tall|big|large|old|fast|wide|deep)\b")
+_FIGURE = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def best(evidence: list[Evidence], limit: int = MAX_ANSWER) -> list[Evidence]:
 
 def rank(question: str, documents: Iterable[Document]) -> list[Evidence]:
     """Sentences that share enough words with the question, best first; equal ones in the order of the documents."""
-    asked = content_words(question)
+    asked = content_words(question) if stems(question) else []
     units = _units(documents)
     if not asked or not units:
         return []
@@ -71,8 +76,8 @@ def rank(question: str, documents: Iterable[Document]) -> list[Evidence]:
     total = sum(weights.values())
     scores = index.search(asked, len(units))
     top = max((score for _, score in scores), default=0.0)
-    # One shared word is chance, unless it is all there is; in a long question two are.
-    needed = 1 if len(asked) == 1 else 2 if len(asked) <= 7 else 3
+    needed = _needed(asked)
+    bonus = FIGURE_BONUS if _ASKS_FIGURE.search(question) else 0.0
     found: list[Evidence] = []
     for row, score in scores:
         matched = [word for word in asked if row in anywhere[word]]
@@ -80,9 +85,17 @@ def rank(question: str, documents: Iterable[Document]) -> list[Evidence]:
             continue
         unit, sentence = units[row]
         coverage = round(sum(weights[word] for word in matched) / total, 4)
-        value = (coverage + 0.5 * (score / top if top > 0 else 0.0)) * sentence.weight
+        figure = bonus if _FIGURE.search(unit.quote) else 0.0
+        value = (coverage + 0.5 * (score / top if top > 0 else 0.0) + figure) * sentence.weight
         found.append(Evidence(unit.quote, unit.path, unit.line, round(value, 6), coverage))
     return sorted(found, key=lambda item: -item.score)
+
+
+def _needed(asked: list[str]) -> int:
+    """Words that a sentence has to share: one is chance, unless it is all there is; in a long question two are."""
+    if sum(not word.isascii() and len(word) == 2 for word in asked) * 2 > len(asked):
+        return 1 if len(asked) <= 4 else 2  # pairs of characters overlap: a word that is not shared breaks two of them
+    return 1 if len(asked) == 1 else 2 if len(asked) <= 7 else 3
 
 
 def _units(documents: Iterable[Document]) -> list[tuple[Evidence, Sentence]]:

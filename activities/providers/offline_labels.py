@@ -17,11 +17,11 @@ def closest(labels: Sequence[str], text: str, *, known: bool = True) -> str:
     Args:
         labels: at least one.
         text: what is to be labelled.
-        known: ``False`` where no evidence was found: a label such as ``unknown`` is then preferred.
+        known: ``False`` where no evidence was found: a label such as ``unknown`` is then preferred to a weak likeness.
     """
     scores = {label: similarity(label, text) for label in labels}
     absent = [label for label in labels if set(words(label)) & _ABSENT]
-    if absent and (not known or max(scores.values()) < 0.2):
+    if absent and max(scores.values()) < (0.2 if known else 0.5):
         return absent[0]
     return max(labels, key=lambda label: scores[label])
 

@@ -110,14 +110,15 @@ def argument_names(call: ToolCall) -> set[str]:
 
 def _question(first: str) -> tuple[str, list[Document]]:
     """The question in the first message, and the rest of it as documents."""
-    found = list(sentences(first[:MAX_TEXT_READ]))
+    # The question opens or closes the message; what is between may be long and is not split here.
+    tail = max(0, len(first) - MAX_QUESTION)
+    opening = [(found.start, found.end) for found in list(sentences(first[:MAX_QUESTION]))[:1]]
+    closing = [(tail + found.start, tail + found.end) for found in list(sentences(first[tail:]))[-1:]]
     asking = [
-        at
-        for at in {0, len(found) - 1}
-        if found and first[found[at].start : found[at].end].rstrip('"”) ').endswith("?")
+        pair for pair in {*opening, *closing} if first[pair[0] : pair[1]].rstrip('"\u201d) ').endswith(("?", "\uff1f"))
     ]
     if asking:
-        ranges = [(found[at].start, found[at].end) for at in sorted(asking)]
+        ranges = sorted(asking)
     else:
         blank = re.search(r"\n\s*\n", first)
         ranges = [(0, blank.start() if blank else len(first))]

@@ -21,7 +21,9 @@ _CODE = re.compile(
 _CLOSING = "\"'*_`)\\]\u201d\u2019"
 # Latin sentences end before white space; Chinese and Japanese ones at the full-width stop itself.
 _END = re.compile(f"[.!?\u2026]+[{_CLOSING}]*(?=\\s)|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\u2019\uff09]*")
-_SHORT = re.compile(r"(?:(?i:\b(?:e\.g|i\.e|etc|cf|vs|approx|incl|fig|no|dr|mr|mrs|ms|prof|st))|(?<![\w'\u2019])[A-Z])\.$")
+_SHORT = re.compile(
+    r"(?:(?i:\b(?:e\.g|i\.e|etc|cf|vs|approx|incl|fig|no|dr|mr|mrs|ms|prof|st))|(?<![\w'\u2019])[A-Z])\.$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,19 @@ def sentences(text: str) -> Iterator[Sentence]:
     start, end = -1, 0  # the paragraph under way
     for _, line_start, line_end in lines(text):
         line = text[line_start:line_end]
-        fence = _FENCE.match(line)
-        title = _HEADING.match(line[:300])
-        alone = _ROW.match(line) or _ALONE.match(line) or _CODE.fullmatch(line[:MAX_SENTENCE])
-        item = _ITEM.match(line)
-        begins = fenced or bool(fence or title or alone or item) or not line.strip() or bool(_RULE.fullmatch(line))
+        # Most lines are prose: the first character rules most forms out without a regular expression.
+        first = line.lstrip()[:1]
+        fence = _FENCE.match(line) if first in "`~" else None
+        title = _HEADING.match(line[:300]) if first == "#" else None
+        code = _CODE.fullmatch(line[:MAX_SENTENCE])
+        alone = code or (None if first.isalnum() else _ROW.match(line) or _ALONE.match(line))
+        item = None if first.isalpha() else _ITEM.match(line)
+        begins = (
+            fenced
+            or bool(fence or title or alone or item)
+            or not first
+            or (not first.isalnum() and bool(_RULE.fullmatch(line)))
+        )
         if begins:
             yield from _paragraph(text, start, end, heading)
             start = -1
@@ -56,7 +66,6 @@ def sentences(text: str) -> Iterator[Sentence]:
         if title:
             heading = title[1].strip("# ")
         elif alone:
-            code = bool(_CODE.fullmatch(line[:MAX_SENTENCE]))
             yield from _pieces(
                 text, line_start if code else line_start + alone.end(), line_end, heading, 0.5 if code else 0.75
             )

@@ -137,7 +137,7 @@ def labels(values: list[Any], slot: Slot) -> Iterator[Any]:
         if {label.lower() for label in spoken} >= {"yes", "no"}:
             denies = not slot.evidence or bool(_NEGATED.search(slot.evidence[0].quote))
             yield next(label for label in spoken if label.lower() == ("no" if denies else "yes"))
-        yield closest(spoken, text, known=bool(slot.evidence) or bool(slot.subject.strip() and not slot.question))
+        yield closest(spoken, text, known=bool(slot.evidence))
     yield from values
 
 

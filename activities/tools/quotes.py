@@ -11,7 +11,7 @@ MAX_PROBLEMS = 10
 MAX_QUOTES = 1_000
 """Quotations of one answer that are checked."""
 MAX_OCCURRENCES = 1_000
-"""Places of one quotation that are looked at: a single letter is found everywhere."""
+"""Places of one quotation that are looked at to name the right line: a single letter is found everywhere."""
 
 _SOURCE = re.compile(r"(?s)(.+):(\d{1,9})")
 
@@ -70,17 +70,27 @@ def _problem(quote: str, source: str, line: int | None, text: str | None) -> str
         return f'the source "{place}" of the quote "{shown}" is not written as path:line'
     if text is None:
         return f'the source {place} of the quote "{shown}" names no document of this run'
-    at = _lines_of(wanted, text)
-    if line in at:
+    if _starts_on(line, wanted, text):
         return ""
+    at = _lines_of(wanted, text)
     if at:
         near = min(at, key=lambda other: (abs(other - line), other))
         return f'the quote "{shown}" is not at {place}: it starts at line {near}'
     return f'the quote "{shown}" is not in the document of {place}, word for word'
 
 
+def _starts_on(line: int, wanted: str, text: str) -> bool:
+    parts = text.split("\n", line - 1) if line > 0 else []
+    if line < 1 or len(parts) < line:
+        return False
+    rest = parts[-1]
+    end = rest.find("\n")
+    at = rest.find(wanted, 0, (len(rest) if end < 0 else end) + len(wanted))
+    return at >= 0
+
+
 def _lines_of(wanted: str, text: str) -> list[int]:
-    """The lines on which the quotation starts, in one pass."""
+    """The first lines on which the quotation starts, in one pass."""
     found: list[int] = []
     line, counted, start = 1, 0, text.find(wanted)
     while start >= 0 and len(found) < MAX_OCCURRENCES:

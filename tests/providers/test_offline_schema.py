@@ -20,28 +20,40 @@ LIGHTHOUSE = (
 QUESTION = "How tall is the lighthouse on Kell Point?"
 WITH = Material(QUESTION, QUESTION, LIGHTHOUSE)
 WITHOUT = Material(QUESTION, QUESTION, ())
-QUOTE = {
+QUOTE: dict[str, Any] = {
     "type": "object",
     "properties": {"quote": {"type": "string"}, "source": {"type": "string"}},
     "required": ["quote", "source"],
     "additionalProperties": False,
 }
 
-names = st.sampled_from(["answer", "quote", "source", "count", "found", "label", "when", "items", "line", "file", "odd name", "x"])
+names = st.sampled_from(
+    ["answer", "quote", "source", "count", "found", "label", "when", "items", "line", "file", "odd name", "x"]
+)
 strings = st.fixed_dictionaries(
     {"type": st.just("string")},
     optional={"minLength": st.integers(0, 30), "maxLength": st.integers(30, 200), "description": st.text(max_size=20)},
 )
-formats = st.sampled_from(["date", "date-time", "time", "email", "uri", "uuid"]).map(lambda name: {"type": "string", "format": name})
+formats = st.sampled_from(["date", "date-time", "time", "email", "uri", "uuid"]).map(
+    lambda name: {"type": "string", "format": name}
+)
 whole = st.fixed_dictionaries(
     {"type": st.just("integer")}, optional={"minimum": st.integers(-50, 50), "maximum": st.integers(50, 500)}
 )
-stepped = st.fixed_dictionaries({"type": st.just("integer"), "multipleOf": st.integers(1, 9), "minimum": st.integers(-40, 40)})
+stepped = st.fixed_dictionaries(
+    {"type": st.just("integer"), "multipleOf": st.integers(1, 9), "minimum": st.integers(-40, 40)}
+)
 real = st.fixed_dictionaries(
     {"type": st.just("number")},
-    optional={"exclusiveMinimum": st.floats(-5, 0), "exclusiveMaximum": st.floats(0.01, 9), "description": st.just("height")},
+    optional={
+        "exclusiveMinimum": st.floats(-5, 0),
+        "exclusiveMaximum": st.floats(0.01, 9),
+        "description": st.just("height"),
+    },
 )
-enums = st.lists(st.one_of(st.text(min_size=1, max_size=8), st.integers(), st.none()), min_size=1, max_size=5).map(lambda v: {"enum": v})
+enums = st.lists(st.one_of(st.text(min_size=1, max_size=8), st.integers(), st.none()), min_size=1, max_size=5).map(
+    lambda v: {"enum": v}
+)
 constants = st.one_of(st.text(max_size=5), st.booleans(), st.integers()).map(lambda value: {"const": value})
 leaves = st.one_of(
     strings, formats, whole, stepped, real, enums, constants,
@@ -55,20 +67,28 @@ def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     def draw_object(draw: st.DrawFn) -> dict[str, Any]:
         properties = draw(st.dictionaries(names, inner, max_size=4))
         required = draw(st.lists(st.sampled_from(sorted(properties)), unique=True)) if properties else []
-        return {"type": "object", "properties": properties, "required": required, "additionalProperties": draw(st.booleans())}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": draw(st.booleans()),
+        }
 
     return draw_object()
 
 
 def arrays(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(
-        {"type": st.just("array"), "items": inner}, optional={"minItems": st.integers(0, 4), "maxItems": st.integers(4, 6)}
+        {"type": st.just("array"), "items": inner},
+        optional={"minItems": st.integers(0, 4), "maxItems": st.integers(4, 6)},
     )
 
 
 schemas = st.recursive(
     leaves,
-    lambda inner: st.one_of(objects(inner), arrays(inner), st.lists(inner, min_size=1, max_size=3).map(lambda v: {"anyOf": v})),
+    lambda inner: st.one_of(
+        objects(inner), arrays(inner), st.lists(inner, min_size=1, max_size=3).map(lambda v: {"anyOf": v})
+    ),
     max_leaves=8,
 ).map(lambda schema: {"allOf": [schema], "$defs": {"quote": QUOTE}})
 
@@ -153,7 +173,7 @@ def test_a_result_that_a_tool_computed_is_no_quotation_of_a_document() -> None:
 
 @pytest.mark.parametrize("material", [WITH, WITHOUT])
 def test_a_schema_that_refers_to_itself_ends(material: Material) -> None:
-    tree = {
+    tree: dict[str, Any] = {
         "$defs": {
             "node": {
                 "type": "object",

@@ -5,12 +5,14 @@ import os
 from pathlib import Path
 
 from activities.tools.base import ToolContext, tool
+from tests.support.crash import crash_point
 
 
 def _note(kind: str, context: ToolContext, what: str) -> None:
     # Appending one short line is atomic, so processes that are killed leave whole lines.
     with Path(os.environ["OSTINATO_TEST_EFFECTS"]).open("a", encoding="utf-8") as file:
         file.write(f"{kind} {context.request_id} {what}\n")
+    crash_point(f"effect:{kind}")
 
 
 @tool(effect="once")

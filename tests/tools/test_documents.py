@@ -8,7 +8,7 @@ import pytest
 
 from activities.tools.base import ToolContext
 from activities.tools.documents import MAX_RESULT_BYTES, read_document, search_documents
-from activities.tools.search import MAX_PASSAGE, IndexCache, PassageIndex, passages
+from activities.tools.search import MAX_PASSAGE, IndexCache, PassageIndex, TextIndex, passages
 from tests.tools.folder import HARBOUR, RULES, Folder
 
 
@@ -55,10 +55,28 @@ async def test_hash_signs_in_code_are_no_headings() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ['lamp" OR "bell', "NEAR(lamp bell)", "body:lamp", "lamp*", "-lamp", "(((lamp", "lamp AND NOT bell", "lamp\x00'; DROP", "^lamp"]
+    "query",
+    [
+        'lamp" OR "bell',
+        "NEAR(lamp bell)",
+        "body:lamp",
+        "lamp*",
+        "-lamp",
+        "(((lamp",
+        "lamp AND NOT bell",
+        "lamp\x00'; DROP",
+        "^lamp",
+    ],
 )
 async def test_nothing_in_a_query_is_an_operator(query: str) -> None:
     assert any("northern lamp" in item["text"] for item in await search(Folder({"log.md": HARBOUR}), query))
+
+
+def test_a_word_with_quotation_marks_is_a_string_to_the_index() -> None:
+    index = TextIndex([("", "bell"), ("", "lamp")])
+    assert index.search(['lamp" OR "bell'], 5) == []
+    assert index.rows("lamp OR bell", "body") == set()
+    assert [row for row, _ in index.search(["LAMP", "AND"], 5)] == [1]
 
 
 async def test_chinese_and_japanese_are_found_by_parts_of_a_clause() -> None:
@@ -89,7 +107,9 @@ async def test_empty_files_and_an_empty_folder_find_nothing() -> None:
 
 
 async def test_one_line_of_four_megabytes_is_cut_into_passages() -> None:
-    folder = Folder({"big.txt": "ballast " * 300_000 + "the figurehead " + "ballast " * 200_000, "wall.txt": "x" * 4_000_000})
+    folder = Folder(
+        {"big.txt": "ballast " * 300_000 + "the figurehead " + "ballast " * 200_000, "wall.txt": "x" * 4_000_000}
+    )
     found = await search(folder, "figurehead")
     assert len(found) == 1
     assert len(found[0]["text"]) <= MAX_PASSAGE
@@ -110,7 +130,7 @@ async def test_a_long_answer_stays_below_what_a_model_gets_inline() -> None:
 
 
 async def test_equal_passages_come_in_the_order_of_their_paths() -> None:
-    folder = Folder({name: "The same anchor." for name in ("c.md", "a.md", "b.md")})
+    folder = Folder(dict.fromkeys(("c.md", "a.md", "b.md"), "The same anchor."))
     assert [item["source"] for item in await search(folder, "anchor")] == ["a.md:1", "b.md:1", "c.md:1"]
     assert len(await search(folder, "anchor", limit=2)) == 2
 
@@ -161,10 +181,14 @@ async def test_a_snapshot_is_read_and_indexed_once() -> None:
 
 
 def test_the_index_used_longest_ago_makes_room() -> None:
-    cache, built = IndexCache(size=2), []
+    cache, built = IndexCache(size=2), list[str]()
+
+    def build(name: str) -> PassageIndex:
+        built.append(name)
+        return PassageIndex([(name, "text")])
 
     def get(name: str) -> PassageIndex:
-        return cache.get_or_build(name, lambda: built.append(name) or PassageIndex([(name, "text")]))
+        return cache.get_or_build(name, lambda: build(name))
 
     for name in ("a", "b", "a", "c", "a", "b"):
         get(name)

@@ -8,7 +8,9 @@ from activities.tools.base import ToolContext
 from activities.tools.quotes import MAX_PROBLEMS, check_quotes
 from tests.tools.folder import HARBOUR, RULES, Folder
 
-FOLDER = Folder({"log.md": HARBOUR, "rules.txt": RULES, "a:b.md": "Salt.\nSalt.\n", "feed.txt": "one\x0cone\u2028one\ntwo\n"})
+FOLDER = Folder(
+    {"log.md": HARBOUR, "rules.txt": RULES, "a:b.md": "Salt.\nSalt.\n", "feed.txt": "one\x0cone\u2028one\ntwo\n"}
+)
 
 
 async def problems(output: Any, folder: Folder | None = FOLDER) -> list[str]:
@@ -75,4 +77,6 @@ async def test_without_a_folder_no_quotation_is_right() -> None:
 
 async def test_a_letter_that_is_everywhere_in_a_large_file_is_checked_quickly() -> None:
     folder = Folder({"big.txt": "e\n" * 500_000})
-    assert "it starts at line" in (await problems({"quote": "e", "source": "big.txt:400000"}, folder))[0] or True
+    assert await problems([{"quote": "e", "source": "big.txt:400000"}] * 20, folder) == []
+    assert "starts at line 1000" in (await problems({"quote": "e", "source": "big.txt:500001"}, folder))[0]
+    assert "starts at line 1" in (await problems({"quote": "e", "source": "big.txt:0"}, folder))[0]

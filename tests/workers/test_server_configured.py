@@ -9,6 +9,7 @@ import pytest
 from activities.errors import ConfigurationInvalid
 from tests.workers.server_support import Notices
 from workers.server import ServerInfo, dev_server, running_server, temporal_server
+from workers.server_connect import warn_of_age
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.serial, pytest.mark.usefixtures("plain_environment")]
@@ -75,3 +76,10 @@ async def test_a_missing_namespace_is_named(
     with pytest.raises(ConfigurationInvalid, match="no namespace 'elsewhere'") as raised:
         await running_server(settings)
     assert "--namespace elsewhere" in raised.value.fix
+
+
+@pytest.mark.parametrize(("version", "warned"), [("1.31.9", True), ("1.29.1", True), ("1.32.0", False), ("", False)])
+def test_an_older_configured_server_is_only_warned_about(notices: Notices, version: str, warned: bool) -> None:
+    warn_of_age("temporal.example:7233", version, notices.append)
+    assert notices.said(f"server {version} at temporal.example:7233 is older than 1.32") is warned
+    assert len(notices) == warned

@@ -1,0 +1,1 @@
+"""``ostinato bench``: what a durable step costs, next to plain Temporal doing the same work."""

@@ -1,0 +1,78 @@
+"""The floor: the same number of sequential activities as plain Temporal code would write them, moving the same text.
+
+Same server, same process, same timeouts, retries, queues per kind of work and sandbox; the SDK's own pydantic
+converter. No plugin, no records, no threads, no heartbeats, no tracing, no summaries.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import policies
+
+PLAIN_WORKFLOWS = "bench-plain-workflows"
+PLAIN_MODELS = "bench-plain-models"
+PLAIN_TOOLS = "bench-plain-tools"
+TOOL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class PlainStep:
+    """One activity: what kind it is, and how many bytes of text go in and come out."""
+
+    model: bool
+    sends: int
+    returns: int
+
+
+class PlainActivities:
+    """Take text, return text. ``delay_seconds`` is the model's."""
+
+    def __init__(self) -> None:
+        self.delay_seconds = 0.0
+
+    @activity.defn(name="bench.plain_model")
+    async def model(self, text: str) -> str:
+        """As many bytes as the text asks for, after the delay."""
+        if self.delay_seconds:
+            await asyncio.sleep(self.delay_seconds)
+        return "x" * int(text.split(" ", 1)[0])
+
+    @activity.defn(name="bench.plain_tool")
+    async def tool(self, text: str) -> str:
+        """As many bytes as the text asks for."""
+        return "x" * int(text.split(" ", 1)[0])
+
+
+@workflow.defn(name="bench.plain")
+class PlainWorkflow:
+    """One activity after the other."""
+
+    @workflow.run
+    async def run(self, steps: list[PlainStep]) -> int:
+        """Do all steps; their number."""
+        for step in steps:
+            text = f"{step.returns} ".ljust(step.sends, "x")
+            if step.model:
+                await workflow.execute_activity_method(
+                    PlainActivities.model,
+                    text,
+                    task_queue=PLAIN_MODELS,
+                    start_to_close_timeout=policies.MODEL_START_TO_CLOSE,
+                    schedule_to_close_timeout=policies.MODEL_SCHEDULE_TO_CLOSE,
+                    heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                    retry_policy=policies.MODEL_RETRY,
+                )
+            else:
+                await workflow.execute_activity_method(
+                    PlainActivities.tool,
+                    text,
+                    task_queue=PLAIN_TOOLS,
+                    start_to_close_timeout=policies.tool_start_to_close(TOOL_SECONDS),
+                    schedule_to_close_timeout=policies.tool_schedule_to_close(TOOL_SECONDS),
+                    heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                    retry_policy=policies.TOOL_RETRY,
+                )
+        return len(steps)

@@ -1,0 +1,123 @@
+"""The rows about one step: events, bytes, milliseconds, throughput, next to the floor and interleaved with it."""
+
+from collections.abc import Awaitable, Callable
+
+from scripts.bench.harness import Batch, Harness
+from scripts.bench.histories import StepCost, step_cost
+from scripts.bench.payload import saved_by_reference
+from scripts.bench.rows import Row, compare
+from scripts.bench.scripted import Shape
+
+Notify = Callable[[str], None]
+Sides = tuple[list[Batch], list[Batch]]
+MOST_CORRECTIONS = 20
+SLOW_MODEL_SECONDS = 0.3
+
+
+async def sequential_rows(harness: Harness, turns: int, rounds: int, notify: Notify) -> list[Row]:
+    """One run at a time: what a step adds to history and to the clock."""
+    notify(f"one run at a time, {turns} turns, {rounds} rounds")
+    shape = Shape(turns=turns)
+    floor = await harness.floor_of(shape)
+    ours, plain = await _costs(harness, shape, rounds)
+    saved = saved_by_reference(floor) / len(floor)
+    rows = [
+        _events("history events per step, model and tool in turn", ours, plain),
+        _bytes("extra history bytes per step, model and tool in turn", ours, plain),
+        _bytes("the same, had the floor sent tool results on by reference", ours, plain, saved=saved, target=""),
+    ]
+    no_tools = Shape(turns=min(turns, MOST_CORRECTIONS), tools=False)
+    alone, bare = await _costs(harness, no_tools, rounds)
+    return [
+        *rows,
+        _events("history events per step, model only", alone, bare),
+        _bytes("extra history bytes per step, model only", alone, bare),
+        compare(
+            "p50 per step, model and tool in turn",
+            "ms",
+            [cost.p50_ms for cost in ours],
+            [cost.p50_ms for cost in plain],
+            by="difference",
+            target="<= 2",
+        ),
+    ]
+
+
+async def throughput_rows(harness: Harness, turns: int, rounds: int, runs: int, notify: Notify) -> list[Row]:
+    """Many runs at once, as fast as the machine can."""
+    notify(f"{runs} runs at once, {turns} turns, {rounds} rounds")
+    shape = Shape(turns=turns)
+    total = shape.steps * runs
+    ours, plain = await _interleaved(harness, shape, rounds, runs)
+    return [
+        compare(
+            f"steps per second, {runs} runs at once",
+            "1/s",
+            [total / batch.seconds for batch in ours],
+            [total / batch.seconds for batch in plain],
+            by="ratio",
+            target=">= 0.85",
+        ),
+        compare(
+            "CPU per step of the worker process",
+            "ms",
+            [1000 * batch.cpu_seconds / total for batch in ours],
+            [1000 * batch.cpu_seconds / total for batch in plain],
+            by="difference",
+        ),
+    ]
+
+
+async def slow_model_row(harness: Harness, turns: int, rounds: int, notify: Notify) -> Row:
+    """The time that people see, with a model of ordinary speed."""
+    notify(f"a model that takes {SLOW_MODEL_SECONDS * 1000:.0f} ms, {turns} turns, {rounds} rounds")
+    shape = Shape(turns=turns, delay_seconds=SLOW_MODEL_SECONDS)
+    ours, plain = await _interleaved(harness, shape, rounds, 1)
+    return compare(
+        f"wall time, a model that takes {SLOW_MODEL_SECONDS * 1000:.0f} ms",
+        "s",
+        [batch.seconds for batch in ours],
+        [batch.seconds for batch in plain],
+        by="ratio",
+        target="<= 1.02",
+    )
+
+
+async def _costs(harness: Harness, shape: Shape, rounds: int) -> tuple[list[StepCost], list[StepCost]]:
+    ours, plain = await _interleaved(harness, shape, rounds, 1)
+    return (
+        [step_cost(await harness.history(batch)) for batch in ours],
+        [step_cost(await harness.history(batch)) for batch in plain],
+    )
+
+
+async def _interleaved(harness: Harness, shape: Shape, rounds: int, runs: int) -> Sides:
+    """Ours, plain, plain, ours, ...: whatever drifts on the machine meets both sides."""
+    floor = await harness.floor_of(shape)
+    ours: list[Batch] = []
+    plain: list[Batch] = []
+
+    async def one(batches: list[Batch], batch: Awaitable[Batch]) -> None:
+        batches.append(await batch)
+
+    for number in range(rounds):
+        if number % 2:
+            await one(plain, harness.theirs(shape, floor, runs))
+        await one(ours, harness.ours(shape, runs))
+        if not number % 2:
+            await one(plain, harness.theirs(shape, floor, runs))
+    return ours, plain
+
+
+def _events(name: str, ours: list[StepCost], plain: list[StepCost]) -> Row:
+    return compare(
+        name, "events", [c.events for c in ours], [c.events for c in plain], by="ratio", target="= 1"
+    )
+
+
+def _bytes(
+    name: str, ours: list[StepCost], plain: list[StepCost], *, saved: float = 0.0, target: str = "<= 400"
+) -> Row:
+    return compare(
+        name, "bytes", [c.bytes for c in ours], [c.bytes - saved for c in plain], by="difference", target=target
+    )

@@ -1,0 +1,85 @@
+"""A worker process that kills itself with SIGKILL at one named point, once.
+
+The point is in ``OSTINATO_TEST_CRASH``: ``before:N`` and ``after:N`` (activity N of the run, in the order in which they
+were scheduled), ``answered:N`` (model call N has its answer, which is not recorded yet), ``effect:NAME`` (the tool's
+effect has happened, its completion is not reported). ``OSTINATO_TEST_CRASHED`` is the file that says it has happened.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+from dataclasses import replace
+from typing import Any
+
+import temporalio.client
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
+from workers.deployment import Deployment
+from workers.pools import load_provider, running_pools
+from workers.settings import load_settings
+
+
+def crash_point(name: str) -> None:
+    """Die here, if this is the point and it has not happened before."""
+    if os.environ.get("OSTINATO_TEST_CRASH") != name:
+        return
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(os.environ["OSTINATO_TEST_CRASHED"], os.O_CREAT | os.O_EXCL))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class CrashAround(temporalio.client.Interceptor, Interceptor):
+    """Points before and after each activity. (A plugin keeps only those of a client's interceptors that are both.)"""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 -- the SDK's name
+        return _CrashAround(next)
+
+
+class _CrashAround(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 -- the SDK's name
+        number = activity.info().activity_id
+        crash_point(f"before:{number}")
+        result = await self.next.execute_activity(input)
+        crash_point(f"after:{number}")
+        return result
+
+
+class CrashOnAnswer:
+    """The real provider, with a point between its answer and the record."""
+
+    def __init__(self, inner: ModelProvider) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._numbers = itertools.count(1)
+
+    async def request(self, call: ProviderCall) -> ProviderAnswer:
+        answer = await self._inner.request(call)
+        crash_point(f"answered:{next(self._numbers)}")
+        return answer
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def main() -> None:
+    """Serve all pools until a signal comes."""
+    settings = load_settings()
+    deployment = await Deployment.connect(settings)
+    config = deployment.client.config()
+    config["interceptors"] = [*config["interceptors"], CrashAround()]
+    crashing = replace(deployment, client=Client(**config))
+    providers = {"openai": CrashOnAnswer(load_provider("openai", settings))}
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with running_pools(crashing, ["workflows", "tools", "models-openai"], providers):
+        print("ready", flush=True)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
