@@ -59,6 +59,8 @@ class OstinatoError(Exception):
     kind: ClassVar[FailureKind] = FailureKind.INTERNAL
     origin: ClassVar[Origin] = Origin.PLATFORM
     retryable: ClassVar[bool] = False
+    charged: ClassVar[bool] = False
+    """Whether the provider may charge for an attempt that ended so."""
 
     def __init__(self, message: str, *, fix: str = "", retry_after: timedelta | None = None) -> None:
         """``retry_after`` overrides the back-off of the next attempt, where the failure is retryable."""
@@ -103,12 +105,14 @@ class ProviderTimeout(ProviderError):
     """No answer within the HTTP timeout. Temporal tries again."""
 
     kind = FailureKind.PROVIDER_TIMEOUT
+    charged = True
 
 
 class MalformedAnswer(ProviderError):
     """An answer that cannot be read. Temporal tries again."""
 
     kind = FailureKind.MALFORMED_ANSWER
+    charged = True
 
 
 class QuotaExhausted(ProviderError):

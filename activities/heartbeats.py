@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 class Attempts:
     """Counts the earlier attempts whose outcome nobody knows: their worker died, with a request perhaps under way.
 
-    An attempt that ends with an error of its own is settled, and says so in its last heartbeat, which the next attempt
-    reads. Whatever is not settled counts as lost, so a death at any moment errs on the side of the budget.
+    An attempt that ends with an error which costs nothing is settled, and says so in its last heartbeat, which the next
+    attempt reads. Whatever is not settled counts as lost, so a death at any moment errs on the side of the budget.
     """
 
     def __init__(self) -> None:
@@ -34,10 +34,11 @@ class Attempts:
         """Report that this attempt lives."""
         activity.heartbeat(self._settled)
 
-    def settle(self) -> None:
+    def settle(self, error: Exception) -> None:
         """This attempt ends with a known error."""
-        self._settled += 1
-        self.beat()
+        if not (isinstance(error, OstinatoError) and error.charged):
+            self._settled += 1
+            self.beat()
 
 
 @asynccontextmanager
@@ -51,7 +52,7 @@ async def durable_activity(key: StepKey) -> AsyncIterator[Attempts]:
         yield attempts
         log.info("%s done", activity.info().activity_type)
     except Exception as error:
-        attempts.settle()
+        attempts.settle(error)
         translated = to_application_error(error)
         # An exception that is none of ours is a bug: its traceback goes to the log. It does not go into history, where
         # a chained cause would carry whatever a library put into its message.

@@ -55,7 +55,7 @@ def open_backend(address: str) -> Store:
     parts = urlsplit(address)
     if parts.scheme == "memory":
         return _memory_stores.setdefault(address, MemoryStore())
-    if parts.scheme == "file" and parts.path:
+    if parts.scheme == "file" and parts.path.startswith("/"):
         folder = Path(unquote(parts.path))
         try:
             return LocalStore(folder, mkdir=True)

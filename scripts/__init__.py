@@ -1,0 +1,1 @@
+"""Thin client commands, assembled into the command ``ostinato``."""

@@ -1,58 +1,89 @@
 """The command ``ostinato``: assembles the commands, and turns whatever goes wrong into a sentence, a fix and an exit code."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import sys
 import traceback
+from typing import NoReturn
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
+from opentelemetry import trace
+from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 
 from activities.errors import ConfigurationInvalid, OstinatoError, redact
 from scripts.terminal import FAILED, INTERRUPTED, USAGE, Output, fix_of
 
 PIPE_CLOSED = 141
 """As a shell reports a program that SIGPIPE ended."""
-ROOT_HELP = "Durable multi-agent orchestration on Temporal."
+COMMANDS = {
+    "up": "Start a Temporal server and workers of all pools, until Ctrl-C.",
+    "worker": "Serve some pools for a server that runs already.",
+    "run": "Run a team on a goal and an input, and print the result.",
+    "show": "Show a run: its state, input, steps, usage and failure.",
+    "stop": "Stop a run.",
+    "delete": "Delete an ended run with everything that is kept of it.",
+    "replay": "Replay exported histories against this code.",
+    "doctor": "Look at this deployment, and say what to do about what is missing.",
+}
 
 
 def build_app() -> App:
     """All commands. Each module is imported when its command runs, so that none pays for the others' libraries."""
-    app = App(name="ostinato", help=ROOT_HELP, version=_version, suppress_keyboard_interrupt=False)
-    for name in ("up", "worker", "run", "show", "stop", "delete", "replay", "doctor"):
-        app.command(f"scripts.commands.{name}:{name}", name=name)
+    app = App(
+        name="ostinato",
+        help="Durable multi-agent orchestration on Temporal.",
+        version=_version,
+        default_parameter=Parameter(show_default=False),
+        suppress_keyboard_interrupt=False,
+    )
+    for name, summary in COMMANDS.items():
+        app.command(f"scripts.commands.{name}:{name}", name=name, help=summary)
     history = App(name="history", help="Work with the histories of runs.")
-    history.command("scripts.commands.history:export", name="export")
+    history.command("scripts.commands.history:export", name="export", help="Write a run's history into one file.")
     app.command(history)
-    if importlib.util.find_spec("scripts.bench"):
-        app.command("scripts.bench:bench", name="bench")
+    if importlib.util.find_spec("scripts.bench.command"):
+        app.command("scripts.bench.command:bench", name="bench", help="Measure what a durable step costs.")
     return app
 
 
-def main() -> int:
-    """Run one command; its exit code."""
-    arguments = sys.argv[1:]
-    output = Output(as_json="--json" in arguments)
+def main() -> NoReturn:
+    """Run one command and leave with its exit code."""
     try:
-        try:
-            code = _run(arguments, output)
-        finally:
-            sys.stdout.flush()
+        code = execute(sys.argv[1:])
+        sys.stdout.flush()
     except BrokenPipeError:
-        # Who reads us has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    return code
+        code = PIPE_CLOSED  # who reads us has seen enough
+    _leave(code)
 
 
-def _run(arguments: list[str], output: Output) -> int:
+def _leave(code: int) -> NoReturn:
+    """End this process without ending its interpreter.
+
+    Threads of the SDK (1.35) may still call into Python, and crash an interpreter that is being taken apart: a command
+    that has done its work would end with SIGABRT or SIGSEGV. What exit handlers are for is done here instead.
+    """
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, ReplaySafeTracerProvider):
+        provider.shutdown()
+    logging.shutdown()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def execute(arguments: list[str]) -> int:
+    """Run one command; its exit code."""
+    output = Output(as_json="--json" in arguments)
     try:
         result = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
         return INTERRUPTED
     except CycloptsError as error:
-        output.error(str(error).rstrip(".").replace("\n", " "), _usage_fix(arguments))
+        output.error(str(error), _usage_fix(arguments))
         return USAGE
     except OstinatoError as error:
         output.error(str(error), fix_of(error))
@@ -83,8 +114,8 @@ def _unexpected(error: Exception, output: Output) -> int:
 
 
 def _usage_fix(arguments: list[str]) -> str:
-    words = [word for word in arguments[:1] if word.isalpha()]
-    return f"see `{' '.join(['ostinato', *words, '--help'])}`"
+    known = [word for word in arguments[:1] if word in COMMANDS]
+    return f"see `{' '.join(['ostinato', *known, '--help'])}`"
 
 
 def _version() -> str:
@@ -92,4 +123,4 @@ def _version() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

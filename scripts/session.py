@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,8 +19,9 @@ from temporalio.client import Client
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from activities.errors import ConfigurationInvalid
-from scripts.terminal import Output
+from scripts.terminal import INTERRUPTED, Output
 from workers.deployment import Deployment
+from workers.pools import running_pools
 from workers.server import ServerInfo, running_server, temporal_server
 from workers.server_state import identity
 from workers.settings import Settings
@@ -68,13 +71,15 @@ async def open_existing(settings: Settings, output: Output) -> AsyncIterator[Ses
     Raises:
         ConfigurationInvalid: there has never been a run here.
     """
-    if not (settings.home / "server").is_dir() and await running_server(settings) is None:
+    running = await running_server(settings)
+    if running is None and not (settings.home / "server").is_dir():
         raise ConfigurationInvalid(
             f"there are no runs in {settings.home}",
             fix="start one with `ostinato run`, or set OSTINATO_HOME or TEMPORAL_ADDRESS to where they are",
         )
-    async with open_session(settings, output) as session:
-        yield session
+    notify = (lambda _: None) if running else output.note
+    async with temporal_server(settings, notify) as server:
+        yield Session(await _connect(settings, server), server)
 
 
 async def join_running(settings: Settings) -> Session | None:
@@ -94,14 +99,21 @@ def log_to_stderr(settings: Settings) -> None:
 def log_to_file(settings: Settings) -> None:
     """The same into a file of the home folder, so that the terminal belongs to the command."""
     log_to_stderr(settings)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = settings.home / LOG_FILE
-    with contextlib.suppress(OSError):
-        if path.stat().st_size > MAX_LOG_BYTES:
-            path.unlink()
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size > MAX_LOG_BYTES:
+                path.unlink()
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"the home folder {settings.home} cannot be used: {error.strerror}",
+            fix="set OSTINATO_HOME to a folder that you can write to",
+        ) from error
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
-            handler.setStream(path.open("a", encoding="utf-8"))
+            handler.setStream(file)
 
 
 def quiet() -> None:
@@ -120,6 +132,33 @@ async def unserved(client: Client, pools: Iterable[str]) -> list[str]:
 def pools_of(queues: Iterable[str]) -> list[str]:
     """The pools that a run needs, by the task queues of its models."""
     return ["workflows", "tools", *sorted({queue.removeprefix("ostinato-") for queue in queues})]
+
+
+async def serve_here(stack: AsyncExitStack, deployment: Deployment, pools: Sequence[str]) -> None:
+    """Workers of this process for the pools, until the stack ends.
+
+    Raises:
+        ConfigurationInvalid: as ``workers.pools.running_pools`` says.
+    """
+    await stack.enter_async_context(running_pools(deployment, pools))
+
+
+def leave_at_second_interrupt() -> None:
+    """The first Ctrl-C gives the calls under way their time; who presses it again does not want to wait."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, os._exit, INTERRUPTED)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    """Ask again and again until something is so on the server.
+
+    Raises:
+        TimeoutError: it was not, for as long.
+    """
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.05)
 
 
 async def _connect(settings: Settings, server: ServerInfo) -> Deployment:

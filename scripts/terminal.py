@@ -20,16 +20,14 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSO
 COMPLETE, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes. 130 is what a shell expects after Ctrl-C."""
 
-_plain = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
-
 
 class Output:
     """The two streams of one command."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._out = Console(**_plain)  # type: ignore[arg-type] -- a table of keywords
-        self._err = Console(stderr=True, **_plain)  # type: ignore[arg-type]
+        self._out = _console(stderr=False)
+        self._err = _console(stderr=True)
 
     def note(self, text: str) -> None:
         """One line of progress, on stderr."""
@@ -44,6 +42,10 @@ class Output:
         """The one object, where JSON is asked for. ASCII only: safe in any terminal."""
         if self.as_json:
             print(json.dumps(value))
+
+    def flush(self) -> None:
+        """Let a reader see what was said so far."""
+        sys.stdout.flush()
 
     def error(self, message: str, fix: str) -> None:
         """One sentence of what is wrong, and one of what to do."""
@@ -65,6 +67,10 @@ def one_line(text: str) -> str:
 def fix_of(error: OstinatoError) -> str:
     """What to do about an error."""
     return error.fix or "try again; `ostinato doctor` shows what is wrong with the deployment"
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _escaped(character: str) -> str:

@@ -119,7 +119,16 @@ def read_bundle(path: Path) -> Bundle:
             tuple(WorkflowHistory.from_json(workflow_id, history) for history in value["histories"]),
             {str(name): base64.b64decode(data, validate=True) for name, data in value["payloads"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error, ParseError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        binascii.Error,
+        ParseError,
+    ) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise ConfigurationInvalid(
             f"{path} is no bundle that can be read: {reason}",

@@ -6,6 +6,7 @@ store, by whoever is first.
 """
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -52,29 +53,49 @@ async def register_search_attributes(client: Client) -> None:
         ) from error
 
 
-async def bind_store(client: Client, store: ObjectStore) -> None:
-    """Tie the store and the namespace together, or check that they are tied.
+@dataclass(frozen=True)
+class Bond:
+    """What the namespace and the store say of each other; empty where nobody has written yet."""
+
+    namespace_id: str
+    store_of_namespace: str
+    store_id: str
+
+
+async def check_bond(client: Client, store: ObjectStore) -> Bond:
+    """Look whether the store is the namespace's, or might become it.
 
     Raises:
         ConfigurationInvalid: the store belongs to another namespace, or the namespace has another store.
     """
-    if store.address.startswith("memory:"):
-        return
-    described = await client.workflow_service.describe_namespace(
-        DescribeNamespaceRequest(namespace=client.namespace), timeout=_RPC
-    )
-    theirs = described.namespace_info.data.get(STORE_KEY, "")
-    mark = f"{theirs or uuid.uuid4().hex} {described.namespace_info.id}".encode()
-    await store.create(STORE_MARK, mark, scope_id=STORE_MARK)
-    ours = (await store.read(STORE_MARK, scope_id=STORE_MARK) or b"").decode()
-    store_id, _, namespace_id = ours.partition(" ")
-    if namespace_id != described.namespace_info.id or (theirs and theirs != store_id):
+    request = DescribeNamespaceRequest(namespace=client.namespace)
+    namespace = (await client.workflow_service.describe_namespace(request, timeout=_RPC)).namespace_info
+    mark = (await store.read(STORE_MARK, scope_id=STORE_MARK) or b"").decode()
+    store_id, _, owner = mark.partition(" ")
+    bond = Bond(namespace.id, namespace.data.get(STORE_KEY, ""), store_id)
+    if (owner and owner != namespace.id) or (bond.store_of_namespace and bond.store_of_namespace != store_id):
         raise ConfigurationInvalid(
             f"the object store {store.address} is not the one of the namespace {client.namespace!r}",
             fix="set OSTINATO_STORE to the address that the other workers of this namespace use",
         )
-    if not theirs:
-        await _write_to_namespace(client, store_id)
+    return bond
+
+
+async def bind_store(client: Client, store: ObjectStore) -> None:
+    """Tie the store and the namespace together, or check that they are tied.
+
+    Raises:
+        ConfigurationInvalid: as ``check_bond`` says.
+    """
+    if store.address.startswith("memory:"):
+        return
+    bond = await check_bond(client, store)
+    if not bond.store_id:
+        # Two workers that start at once write the same object: the loser reads the winner's mark.
+        await store.create(STORE_MARK, f"{uuid.uuid4().hex} {bond.namespace_id}".encode(), scope_id=STORE_MARK)
+        bond = await check_bond(client, store)
+    if not bond.store_of_namespace:
+        await _write_to_namespace(client, bond.store_id)
 
 
 async def _write_to_namespace(client: Client, store_id: str) -> None:

@@ -24,7 +24,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
-from workflows import steps
+from workflows import policies, steps
 from workflows.contracts import AgentNode, RunInput, RunResult, RunStatus
 from workflows.failures import failure_of
 from workflows.progress import AGENTS, PATTERN, TEAM
@@ -47,6 +47,7 @@ def start_options(run: RunInput) -> dict[str, Any]:
     return {
         "id": run.scope_id,
         "task_queue": steps.WORKFLOW_QUEUE,
+        "task_timeout": policies.WORKFLOW_TASK_TIMEOUT,
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
         "static_summary": f"{team.team}: {' '.join(run.goal.split())}"[:200],

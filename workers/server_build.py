@@ -19,6 +19,7 @@ from pathlib import Path
 from temporalio.testing import WorkflowEnvironment
 
 from workers.server_state import try_lock
+from workers.settings import child_environment
 
 SERVER_VERSION, UI_VERSION = "1.32.1", "2.54.1"
 MINIMUM_GO = (1, 26, 8)  # what server 1.32.1 asks for in its go.mod
@@ -105,7 +106,7 @@ async def quiet_run(
     command: Sequence[str], *, seconds: float, folder: Path | None = None, gobin: Path | None = None
 ) -> tuple[int, str]:
     """Run a program to its end or its deadline. Returns its exit code and what it printed; 126 where it cannot run."""
-    environment = {**os.environ, "GOBIN": str(gobin)} if gobin else None
+    environment = child_environment(GOBIN=str(gobin)) if gobin else None
     spawning = asyncio.create_task(
         asyncio.create_subprocess_exec(
             *command,

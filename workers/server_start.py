@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from workers.server_state import Folder, Program, State
+from workers.settings import child_environment
 
 START_SECONDS = 120.0  # three attempts of the keeper at 30 s each, and room
 INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -37,13 +38,11 @@ async def start_keeper(folder: Folder, program: Program, port: int, ui_port: int
 def _spawn(argument: str, output: Path) -> int:
     # The user's own folder may have a `workers` too: -P keeps it out, and our root is named.
     command = [sys.executable, "-P", "-m", "workers.server_keeper", argument]
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment["PYTHONPATH"] = str(ROOT)
     # Not a subprocess of Python's kind: it outlives us on purpose. A session of its own keeps Ctrl-C from it.
     return os.posix_spawn(
         sys.executable,
         command,
-        environment,
+        child_environment(*INHERITED, PYTHONPATH=str(ROOT)),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),

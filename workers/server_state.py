@@ -179,7 +179,9 @@ def end_leftovers(state: State) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 5
-        while identity(pid) == known and time.monotonic() < deadline:
+        # A process that is ending loses its command line first, and its files and ports only then.
+        began = known.partition(" ")[0]
+        while identity(pid).partition(" ")[0] == began and time.monotonic() < deadline:
             time.sleep(0.02)
 
 

@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, home / "settings.toml")
 
 
+def child_environment(*only: str, **extra: str) -> dict[str, str]:
+    """The environment of a process that we start: this one's, or ``only`` these variables of it, and ``extra``."""
+    kept = {name: os.environ[name] for name in only if name in os.environ} if only else dict(os.environ)
+    return {**kept, **extra}
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings, with ``overrides`` on top.
 

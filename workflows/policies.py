@@ -11,6 +11,10 @@ Beats come at a third of it, so two may be lost."""
 STICKY_TIMEOUT = timedelta(seconds=1)
 """How long a workflow task waits for the worker that has the workflow in memory, before any other may take it."""
 
+WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
+"""How long a workflow task that a lost worker has taken is waited for. The default of 10 s would break the 4 s promise; a
+replay of the longest history that we allow (4,000 events) takes well under a second."""
+
 RECORD_GRACE = timedelta(seconds=10)
 """The HTTP request ends this much before start-to-close, so that its timeout is translated and named."""
 

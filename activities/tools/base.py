@@ -103,7 +103,7 @@ def tool(
             raise ConfigurationInvalid(
                 f"the tool {label!r} has no docstring", fix="say in one what it does: the model reads it"
             )
-        hints = typing.get_type_hints(function)
+        hints = typing.get_type_hints(function, include_extras=True)
         context_parameter, fields = None, {}
         for parameter in inspect.signature(function).parameters.values():
             hint = hints.get(parameter.name)

@@ -13,9 +13,9 @@ from activities.errors import ConfigurationInvalid
 from scripts.bench.growth import LEAST_TURNS, growth_rows
 from scripts.bench.harness import bench_workers
 from scripts.bench.machine import describe_machine
-from scripts.bench.report import Report, print_report
+from scripts.bench.report import Report, show
 from scripts.bench.rows import Row
-from scripts.bench.steps import Notify, sequential_rows, slow_model_row, throughput_rows
+from scripts.bench.steps import Notify, history_rows, latency_row, slow_model_row, throughput_rows
 from workers.pools import EXIT_PAUSE_SECONDS
 from workers.server import dev_server
 
@@ -50,10 +50,7 @@ async def bench(
             )
     errors = Console(stderr=True, highlight=False)
     report = await measure(given, lambda what: errors.print(f"bench: {what}", style="dim", soft_wrap=True))
-    if json:
-        print(report.model_dump_json(indent=2))
-    else:
-        print_report(report, Console())
+    show(report, json=json)
     return 0
 
 
@@ -71,7 +68,8 @@ async def measure(sizes: dict[str, int], notify: Notify) -> Report:
         home = Path(folder)
         async with dev_server(home, notify=notify) as server:
             async with bench_workers(server, home) as harness:
-                rows += await sequential_rows(harness, turns, rounds, notify)
+                rows += await history_rows(harness, turns, notify)
+                rows.append(await latency_row(harness, turns, rounds, notify))
                 rows += await throughput_rows(harness, max(LEAST_TURNS, turns // 3), rounds, runs, notify)
                 rows.append(await slow_model_row(harness, LEAST_TURNS, rounds, notify))
                 rows += await growth_rows(harness, sizes["growth_turns"], notify)

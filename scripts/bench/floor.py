@@ -12,9 +12,10 @@ from temporalio import activity, workflow
 with workflow.unsafe.imports_passed_through():
     from workflows import policies
 
-PLAIN_WORKFLOWS = "bench-plain-workflows"
-PLAIN_MODELS = "bench-plain-models"
-PLAIN_TOOLS = "bench-plain-tools"
+# Names as long as ours: they are in every event.
+PLAIN_WORKFLOWS = "plaintxt-workflows"
+PLAIN_MODELS = "plain-bench-models-only"
+PLAIN_TOOLS = "plain-do-tools"
 TOOL_SECONDS = 60.0
 
 
@@ -33,20 +34,20 @@ class PlainActivities:
     def __init__(self) -> None:
         self.delay_seconds = 0.0
 
-    @activity.defn(name="bench.plain_model")
+    @activity.defn(name="plain.call")
     async def model(self, text: str) -> str:
         """As many bytes as the text asks for, after the delay."""
         if self.delay_seconds:
             await asyncio.sleep(self.delay_seconds)
         return "x" * int(text.split(" ", 1)[0])
 
-    @activity.defn(name="bench.plain_tool")
+    @activity.defn(name="plain.run")
     async def tool(self, text: str) -> str:
         """As many bytes as the text asks for."""
         return "x" * int(text.split(" ", 1)[0])
 
 
-@workflow.defn(name="bench.plain")
+@workflow.defn(name="plain")
 class PlainWorkflow:
     """One activity after the other."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opentelemetry import trace
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -55,8 +56,10 @@ class Harness:
     async def ours(self, shape: Shape, runs: int = 1) -> Batch:
         """Runs of an agent, all at once. Admission is over before the clock starts."""
         self.model.shape = shape
-        admitted = [await self._admit(shape) for _ in range(runs)]
-        return await _timed([start_run(self.deployment.client, run) for run in admitted])
+        # In a trace, as a client has one: its context rides in every activity's header, and that counts as ours.
+        with trace.get_tracer(__name__).start_as_current_span("bench"):
+            admitted = [await self._admit(shape) for _ in range(runs)]
+            return await _timed([start_run(self.deployment.client, run) for run in admitted])
 
     async def theirs(self, shape: Shape, steps: Sequence[PlainStep], runs: int = 1) -> Batch:
         """Runs of the floor, all at once."""
@@ -100,7 +103,8 @@ async def bench_workers(server: ServerInfo, home: Path) -> AsyncIterator[Harness
         otlp_endpoint="",
         log_level="error",
         tool_modules=("scripts.bench.tools",),
-        **{name: 50 for name in ("model_concurrency", "tool_concurrency")},
+        model_concurrency=50,
+        tool_concurrency=50,
         workflow_cache=500,
     )
     deployment = await Deployment.connect(settings, address=server.address)
@@ -112,7 +116,10 @@ async def bench_workers(server: ServerInfo, home: Path) -> AsyncIterator[Harness
         Pool("plain-models", PLAIN_MODELS, (), (floor.model,), settings.model_concurrency),
         Pool("plain-tools", PLAIN_TOOLS, (), (floor.tool,), settings.tool_concurrency),
     )
-    async with running_pools(deployment, ["workflows", "tools", "models-offline"], providers), AsyncExitStack() as stack:
+    async with (
+        running_pools(deployment, ["workflows", "tools", "models-offline"], providers),
+        AsyncExitStack() as stack,
+    ):
         for pool in pools:
             await stack.enter_async_context(make_worker(plain, pool, settings))
         yield Harness(deployment, plain, model, floor)

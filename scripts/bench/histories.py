@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -31,7 +32,7 @@ def step_cost(events: Sequence[HistoryEvent]) -> StepCost:
     return StepCost(
         events=(last - first) / count,
         bytes=sum(event.ByteSize() for event in events[first:last]) / count,
-        p50_ms=statistics.median(later - earlier for earlier, later in zip(times, times[1:], strict=False)),
+        p50_ms=statistics.median(later - earlier for earlier, later in pairwise(times)),
     )
 
 

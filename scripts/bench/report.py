@@ -7,6 +7,8 @@ from rich.table import Table
 from scripts.bench.machine import Machine
 from scripts.bench.rows import Row
 
+FILE_COLUMNS = 140
+
 
 class Report(BaseModel):
     """Everything that one run of the bench found."""
@@ -22,8 +24,17 @@ class Report(BaseModel):
     rows: tuple[Row, ...]
 
 
-def print_report(report: Report, console: Console) -> None:
-    """The table, and what it was measured on."""
+def show(report: Report, *, json: bool) -> None:
+    """Print the object or the table; both say what it was measured on."""
+    if json:
+        print(report.model_dump_json(indent=2))
+    else:
+        console = Console()
+        # Into a file or a pipe goes the whole width, whatever the terminal.
+        _print_table(report, console if console.is_terminal else Console(width=FILE_COLUMNS))
+
+
+def _print_table(report: Report, console: Console) -> None:
     table = Table(title="ostinato bench: a durable step next to plain Temporal")
     table.add_column("what", overflow="fold")
     for heading in ("ours", "plain", "compared", "spread", "target", "met"):
@@ -37,6 +48,7 @@ def print_report(report: Report, console: Console) -> None:
         f" commit {on.commit or 'unknown'}; {on.date}; {report.rounds} rounds in {report.seconds:.0f} s",
         style="dim",
         highlight=False,
+        soft_wrap=True,
     )
 
 

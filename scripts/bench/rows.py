@@ -29,32 +29,27 @@ class Row(BaseModel):
     met: bool | None
 
 
-def compare(
-    name: str, unit: str, ours: Sequence[float], plain: Sequence[float], *, by: Comparison, target: str = ""
-) -> Row:
+Label = tuple[str, str]
+"""Name and unit of a row."""
+
+
+def compare(label: Label, ours: Sequence[float], plain: Sequence[float], *, by: Comparison, target: str = "") -> Row:
     """A row of two sides that were measured in the same rounds."""
     pairs = list(zip(ours, plain, strict=True))
     values = [mine / floor if by == "ratio" else mine - floor for mine, floor in pairs]
-    return _row(name, unit, (statistics.median(ours), statistics.median(plain)), values, by, target)
+    return _row(label, (statistics.median(ours), statistics.median(plain)), values, by, target)
 
 
-def single(name: str, unit: str, value: float, *, by: Comparison = "value", target: str = "") -> Row:
+def single(label: Label, value: float, *, by: Comparison = "value", target: str = "") -> Row:
     """A row that has no other side."""
-    return _row(name, unit, (value, None), [value], by, target)
+    return _row(label, (value, None), [value], by, target)
 
 
-def _row(
-    name: str,
-    unit: str,
-    sides: tuple[float, float | None],
-    values: Sequence[float],
-    by: Comparison,
-    target: str,
-) -> Row:
+def _row(label: Label, sides: tuple[float, float | None], values: Sequence[float], by: Comparison, target: str) -> Row:
     value = statistics.median(values)
     return Row(
-        name=name,
-        unit=unit,
+        name=label[0],
+        unit=label[1],
         ours=round(sides[0], 4),
         plain=None if sides[1] is None else round(sides[1], 4),
         compared=by,

@@ -4,7 +4,7 @@ import hashlib
 
 from activities.tools.base import tool
 
-PROBE_BYTES = 32
+PIECE_BYTES = 100
 """Long enough to be found nowhere by chance."""
 
 
@@ -14,10 +14,10 @@ def make_text(seed: str, size: int) -> str:
     return "".join(parts)[:size]
 
 
-def probes(text: str) -> dict[str, bytes]:
-    """Pieces of a document to look for: one near its start, one in the middle, one near its end."""
-    places = {"start": 0, "middle": len(text) // 2, "end": len(text) - PROBE_BYTES}
-    return {name: text[at : at + PROBE_BYTES].encode() for name, at in places.items()}
+def pieces_of(text: str) -> list[bytes]:
+    """A document cut into pieces to look for."""
+    data = text.encode()
+    return [data[at : at + PIECE_BYTES] for at in range(0, len(data) - PIECE_BYTES + 1, PIECE_BYTES)]
 
 
 @tool(effect="read")

@@ -77,7 +77,6 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with running_pools(crashing, ["workflows", "tools", "models-openai"], providers):
-        print("ready", flush=True)
         await stop.wait()
 
 

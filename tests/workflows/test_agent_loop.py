@@ -57,7 +57,9 @@ async def test_parallel_tool_calls_run_side_by_side_and_keep_their_order(workers
         ("sleep_long", "{}", "timed_out", "did not end within 0.2 s"),
     ],
 )
-async def test_tool_errors_go_back_to_the_agent(workers: Workers, name: str, arguments: str, kind: str, part: str) -> None:
+async def test_tool_errors_go_back_to_the_agent(
+    workers: Workers, name: str, arguments: str, kind: str, part: str
+) -> None:
     wrong = calls((name, {}))
     wrong = ProviderAnswer(text="", tool_calls=(wrong.tool_calls[0].model_copy(update={"arguments": arguments}),))
     async with workers(in_order(wrong, says("I see."))) as bench:

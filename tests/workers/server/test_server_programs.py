@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from activities.errors import ConfigurationInvalid
-from tests.workers.server_support import Notices, alive, script, until
+from tests.workers.server.server_support import Notices, alive, script, until
 from workers.server import temporal_server
 from workers.server_build import downloaded_path, pair_folder
 from workers.server_programs import Trail, programs

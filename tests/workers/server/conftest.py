@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.server_support import Notices
+from tests.workers.server.server_support import Notices
 from workers.server_state import Folder
 from workers.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from activities.errors import ConfigurationInvalid
-from tests.workers.server_support import Notices
+from tests.workers.server.server_support import Notices
 from workers.server import ServerInfo, dev_server, running_server, temporal_server
 from workers.server_connect import warn_of_age
 from workers.settings import Settings

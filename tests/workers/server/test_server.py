@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, PollWork
 from temporalio.client import Client
 
 from activities.errors import ConfigurationInvalid
-from tests.workers.server_support import Notices, alive, all_gone, stays, until
+from tests.workers.server.server_support import Notices, alive, all_gone, stays, until
 from workers.server import running_server, temporal_server
 from workers.server_state import Folder, State
 from workers.settings import Settings

@@ -1,0 +1,125 @@
+"""One run, attended by a command: started or found, served where nobody else does, and followed to its end."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import ConfigurationInvalid
+from scripts.following import Follower
+from scripts.lookup import is_running
+from scripts.plan import Plan, differences
+from scripts.results import EXIT_CODES, OFFLINE_LABEL, print_result, save_result
+from scripts.session import Session, leave_at_second_interrupt, pools_of, serve_here, unserved
+from scripts.terminal import Output
+from workers.admission import admit
+from workers.registration import bind_store
+from workers.runs import RunHandle, read_input, start_run
+from workers.settings import Settings
+from workflows.contracts import RunInput, RunResult
+
+
+class Attendance:
+    """One run, attended by this command from its start, or from where it is, to its end."""
+
+    def __init__(self, session: Session, plan: Plan, output: Output, stack: AsyncExitStack) -> None:
+        self._session = session
+        self._plan = plan
+        self._output = output
+        self._stack = stack
+        self._serves = False
+
+    async def attend(self, *, look: bool) -> int:
+        run_id, client = self._plan.order.run_id, self._session.client
+        run = await find_input(self._session, run_id) if look else None
+        if run is None:
+            pools = pools_of(self._plan.queues)
+            await self._serve(pools)
+            run, handle = await start(self._session, self._plan)
+            self._introduce(run, "started")
+        else:
+            note_differences(self._plan, run, self._output)
+            handle = client.get_workflow_handle(run_id, result_type=RunResult)
+            pools = pools_of(run.queues.values())
+            if is_running(await handle.describe()):
+                await self._serve(pools)
+                self._introduce(run, "attached to")
+            else:
+                self._introduce(run, "ended already:")
+                pools = []
+        try:
+            follower = Follower(self._session, handle, self._output, self._stack)
+            result = await follower.to_end(pools, serves=self._serves or not pools)
+        except asyncio.CancelledError:
+            self._leave(run_id)
+            raise
+        artifacts = save_result(self._session.deployment.settings, run, result, self._output)
+        print_result(run, result, artifacts, self._output)
+        if self._session.server.origin == "started":
+            self._output.note("the server and its UI end with this command; `ostinato up` keeps them, with all runs")
+        return EXIT_CODES[result.status]
+
+    async def _serve(self, pools: list[str]) -> None:
+        """Make sure that somebody works on the run: a deployment, or else this process."""
+        deployment = self._session.deployment
+        await bind_store(deployment.client, deployment.store)
+        if not await unserved(deployment.client, pools):
+            return
+        check_keys(deployment.settings, pools)
+        await serve_here(self._stack, deployment, pools)
+        self._serves = True
+
+    def _introduce(self, run: RunInput, what: str) -> None:
+        self._output.note(f"{what} run {run.scope_id}")
+        if url := self._session.ui_of(run.scope_id):
+            self._output.note(f"watch it: {url}")
+        for agent, queue in run.queues.items():
+            model = self._plan.models.get(agent)
+            if queue.endswith("-offline"):
+                self._output.note(f"{agent}: {OFFLINE_LABEL}")
+            elif model:
+                self._output.note(f"{agent}: {model.provider}:{model.model}{'' if model.priced else ', price unknown'}")
+
+    def _leave(self, run_id: str) -> None:
+        again = f"the same command with --id {run_id}"
+        if self._serves:
+            leave_at_second_interrupt()
+            self._output.note(f"interrupted: the run stays as it is; {again} goes on with it")
+            self._output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")
+        else:
+            self._output.note(f"the run goes on without this command; {again} attaches, ostinato stop {run_id} ends it")
+
+
+def check_keys(settings: Settings, pools: list[str]) -> None:
+    """Refuse to serve a provider that would refuse us at the first call."""
+    if "models-openai" in pools and not settings.openai_api_key.get_secret_value() and not settings.openai_base_url:
+        raise ConfigurationInvalid(
+            "the provider 'openai' has no key, and no deployment is there that could have one",
+            fix="set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, or leave --provider away",
+        )
+
+
+def note_differences(plan: Plan, run: RunInput, output: Output) -> None:
+    if different := differences(plan, run):
+        given = " and ".join(different)
+        output.note(f"note: the run {run.scope_id} was started with {given}; what is given now is not used")
+
+
+async def find_input(session: Session, run_id: str) -> RunInput | None:
+    try:
+        return await read_input(session.client, run_id)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+async def start(session: Session, plan: Plan) -> tuple[RunInput, RunHandle]:
+    run = await admit(session.deployment, plan.team, plan.order)
+    try:
+        return run, await start_run(session.client, run)
+    except WorkflowAlreadyStartedError as error:
+        raise ConfigurationInvalid(
+            f"a run {plan.order.run_id!r} was started and ended in this moment", fix="run the same command again"
+        ) from error

@@ -1,0 +1,1 @@
+"""One module per command of ``ostinato``; ``scripts.cli`` imports each when it runs."""

@@ -1,0 +1,50 @@
+"""``ostinato stop``: ends a run."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from scripts.lookup import find_run, is_running
+from scripts.session import log_to_file, open_existing, pools_of, serve_here, unserved
+from scripts.terminal import COMPLETE, FAILED, Json, Output
+from workers.runs import read_input, read_result
+from workers.settings import load_settings
+
+STOP_SECONDS = 30.0
+"""A cancelled run ends when its calls have: they learn of it with their next heartbeat, within a second."""
+
+
+async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = False, as_json: Json = False) -> int:
+    """Stop a run: its calls under way are cancelled, then it ends.
+
+    Args:
+        run: The run's id.
+        force: End it at once, without giving it a chance to clean up.
+        as_json: Print one JSON object.
+    """
+    output, settings = Output(as_json=as_json), load_settings()
+    log_to_file(settings)
+    async with open_existing(settings, output) as session, AsyncExitStack() as stack:
+        handle, description = await find_run(session, run)
+        was_running = is_running(description)
+        if was_running and force:
+            await handle.terminate("ostinato stop --force")
+        elif was_running:
+            pools = pools_of((await read_input(session.client, run)).queues.values())
+            if await unserved(session.client, pools):
+                # Nobody is there who could carry the cancellation out.
+                await serve_here(stack, session.deployment, pools)
+            await handle.cancel()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                result = await read_result(handle)
+        except TimeoutError:
+            output.error(
+                f"the run {run} did not end within {STOP_SECONDS:.0f} s", f"ostinato stop {run} --force ends it at once"
+            )
+            return FAILED
+        output.text(f"stopped run {run}" if was_running else f"run {run} has ended already: {result.status.value}")
+        output.object({"run_id": run, "workflow_id": run, "stopped": was_running, "status": result.status.value})
+    return COMPLETE

@@ -1,0 +1,70 @@
+"""``ostinato up``: a Temporal server and workers of all pools in one process. And ``serve_until_stopped`` for ``worker``."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from activities.errors import ConfigurationInvalid
+from scripts.session import (
+    LOG_FILE,
+    Session,
+    join_running,
+    leave_at_second_interrupt,
+    log_to_file,
+    open_session,
+    serve_here,
+    unserved,
+    until,
+)
+from scripts.terminal import COMPLETE, Json, Output
+from workers.pools import POOLS
+from workers.settings import load_settings
+
+READY_SECONDS = 15.0
+"""How long the first polls may take to reach the server; it takes a tenth of a second."""
+
+
+async def up(*, as_json: Json = False) -> int:
+    """Start a deployment for this folder: a Temporal server, its web UI, and workers of all pools; until Ctrl-C.
+
+    Args:
+        as_json: Print one JSON object when it is ready.
+    """
+    output, settings = Output(as_json=as_json), load_settings()
+    log_to_file(settings)
+    running = await join_running(settings)
+    if running and not await unserved(running.client, POOLS):
+        raise ConfigurationInvalid(
+            f"a deployment runs here already, at {running.server.address}",
+            fix="use it as it is: `ostinato run` finds it; or end it first (Ctrl-C where it was started)",
+        )
+    async with open_session(settings, output) as session:
+        await serve_until_stopped(session, POOLS, output, f"logs: {settings.home / LOG_FILE}; Ctrl-C ends it")
+    return COMPLETE
+
+
+async def serve_until_stopped(session: Session, pools: Sequence[str], output: Output, more: str) -> None:
+    """Serve pools until SIGINT or SIGTERM; then calls under way are given their time."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    async def is_ready() -> bool:
+        return stop.is_set() or not await unserved(session.client, pools)
+
+    async with AsyncExitStack() as stack:
+        await serve_here(stack, session.deployment, pools)
+        # Who waits for the ready line may start a run at once, and looks for pollers then.
+        await until(is_ready, READY_SECONDS)
+        server = session.server
+        output.text(f"Temporal server {server.version} at {server.address}")
+        if server.ui_url:
+            output.text(f"web UI at {server.ui_url}")
+        output.text(f"serving {', '.join(pools)}")
+        output.text(more)
+        output.object({"address": server.address, "ui": server.ui_url, "version": server.version, "pools": list(pools)})
+        output.flush()
+        await stop.wait()
+        leave_at_second_interrupt()
+        output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")

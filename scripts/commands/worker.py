@@ -1,0 +1,34 @@
+"""``ostinato worker``: workers of some pools, for a server that runs already."""
+
+from activities.errors import ConfigurationInvalid
+from scripts.commands.up import serve_until_stopped
+from scripts.session import join_running, log_to_stderr
+from scripts.terminal import COMPLETE, Json, Output
+from workers.pools import POOLS
+from workers.settings import load_settings
+
+
+async def worker(*pools: str, as_json: Json = False) -> int:
+    """Serve pools until SIGTERM or Ctrl-C; logs are JSON lines on stderr.
+
+    Args:
+        pools: Names of pools, or all.
+        as_json: Print one JSON object when it is ready.
+    """
+    output, settings = Output(as_json=as_json), load_settings()
+    names = POOLS if "all" in pools else tuple(dict.fromkeys(pools))
+    unknown = [name for name in names if name not in POOLS]
+    if unknown or not names:
+        raise ConfigurationInvalid(
+            f"there is no pool {unknown[0]!r}" if unknown else "no pool is named",
+            fix=f"choose among {', '.join(POOLS)}, or all",
+        )
+    log_to_stderr(settings)
+    session = await join_running(settings)
+    if session is None:
+        raise ConfigurationInvalid(
+            "there is no Temporal server to work for",
+            fix="set TEMPORAL_ADDRESS to one that runs, or start one with `ostinato up`",
+        )
+    await serve_until_stopped(session, names, output, "SIGTERM ends it when the calls under way have ended")
+    return COMPLETE

@@ -1,0 +1,98 @@
+"""What ``run`` is asked to do, checked in whole before any server is started: bad input costs a second and leaves nothing."""
+
+import secrets
+import stat
+import string
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from activities.contracts.profile import ModelChoice
+from activities.errors import ConfigurationInvalid
+from activities.snapshots import write_snapshot
+from workers.admission import RunOrder, build_profiles, check_goal, check_run_id
+from workers.deployment import Deployment
+from workers.input_folder import read_folder
+from workers.settings import Settings
+from workers.team_file import load_team
+from workflows import steps
+from workflows.contracts import RunInput, TeamSpec
+
+MAX_GOAL = 16_000
+"""The longest goal; what is read of standard input is one more, so that a longer one is refused and not cut."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order that can be carried out."""
+
+    team: TeamSpec
+    order: RunOrder
+    models: dict[str, ModelChoice]
+    """Agent to its model."""
+    snapshot: str
+    """The digest that the input will have; empty without an input."""
+
+    @property
+    def queues(self) -> set[str]:
+        """The task queues of its models."""
+        return {steps.model_queue(choice.provider) for choice in self.models.values()}
+
+
+async def make_plan(settings: Settings, team_path: Path, order: RunOrder) -> Plan:
+    """Check everything that can be checked without a server.
+
+    Raises:
+        ConfigurationInvalid: the first thing that cannot work.
+    """
+    check_goal(order.goal)
+    team = _read_team(team_path)
+    if order.run_id:
+        check_run_id(order.run_id)
+    deployment = await Deployment.offline(settings)
+    profiles = build_profiles(team, deployment, order.provider or settings.provider)
+    digest = ""
+    if order.folder is not None:
+        files, skipped = read_folder(order.folder, order.include)
+        digest = (await write_snapshot(deployment.store, "plan", files, skipped)).digest
+    models = {name: profile.models[0] for name, profile in profiles.items() if profile.models}
+    return Plan(team, order, models, digest)
+
+
+def read_goal(goal: str) -> str:
+    """The goal; ``-`` reads it from standard input."""
+    return sys.stdin.read(MAX_GOAL + 1) if goal == "-" else goal
+
+
+def new_run_id(team: TeamSpec) -> str:
+    """An id that people can tell apart: team, time (UTC) and four letters."""
+    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
+    return f"{team.team}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{letters}"
+
+
+def differences(plan: Plan, run: RunInput) -> list[str]:
+    """What of this order is not what the run of its id was started with."""
+    different = []
+    if plan.team != run.team:
+        different.append("another team")
+    if plan.order.goal != run.goal:
+        different.append("another goal")
+    if plan.snapshot != (run.snapshot.digest if run.snapshot else ""):
+        different.append("another input")
+    if plan.queues != set(run.queues.values()):
+        different.append("another provider")
+    return different
+
+
+def _read_team(path: Path) -> TeamSpec:
+    # A pipe would be waited on for ever.
+    try:
+        special = not stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        special = False
+    if special:
+        raise ConfigurationInvalid(
+            f"the team file {str(path)!r} is no regular file", fix="give a team file, such as scripts/teams/ask.yaml"
+        )
+    return load_team(path)

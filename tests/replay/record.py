@@ -1,0 +1,168 @@
+"""Records the histories that the replay tests replay: real runs on a real server, one bundle a scenario.
+
+``python -m tests.replay.record`` records what is missing and touches nothing that is there. A pattern that changes adds
+``.v2`` scenarios and keeps its ``.v1`` replaying behind ``workflow.patched``.
+"""
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from activities.errors import AuthenticationFailed, Overloaded
+from activities.providers.base import ProviderAnswer, ProviderCall
+from tests.support.scripted import Script, ScriptedProvider, calls, in_order, says, says_json
+from tests.support.teams import ANSWER, one_agent, one_call
+from workers.admission import RunOrder, admit
+from workers.bundles import export_bundle, write_bundle
+from workers.deployment import Deployment
+from workers.pools import EXIT_PAUSE_SECONDS, running_pools
+from workers.runs import RunHandle, read_result, start_run
+from workers.server import dev_server
+from workers.settings import load_settings
+from workflows.contracts import TeamSpec
+
+HISTORIES = Path(__file__).parent / "histories"
+SUMS = HISTORIES / "SHA256SUMS"
+
+End = Callable[[RunHandle], Awaitable[object]]
+
+
+async def scheduled(handle: RunHandle) -> None:
+    """The run waits for an activity that nobody serves."""
+    async with asyncio.timeout(10):
+        while not (await handle.describe()).raw_description.pending_activities:
+            await asyncio.sleep(0.02)
+
+
+async def stopped(handle: RunHandle) -> None:
+    await scheduled(handle)
+    await handle.cancel()
+    await read_result(handle)
+
+
+unasked = in_order()
+"""The model is not asked at all."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A run to record."""
+
+    workflow: str
+    name: str
+    team: TeamSpec
+    script: Script = unasked
+    end: End = read_result
+    pools: tuple[str, ...] = ("workflows", "tools", "models-offline")
+    changes: dict[str, object] = field(default_factory=dict)
+    version: int = 1
+
+    @property
+    def path(self) -> Path:
+        return HISTORIES / self.workflow / f"{self.name}.v{self.version}.json"
+
+
+def thrifty(call: ProviderCall, index: int) -> ProviderAnswer:
+    """Long tool results until the window has been summarised."""
+    if call.messages[-1].text.startswith("Summarise"):
+        return says("the gist")
+    if index > 6:
+        return says("done")
+    return ProviderAnswer(text="", tool_calls=calls(("big", {"size": 4000})).tool_calls)
+
+
+def counting(call: ProviderCall, index: int) -> ProviderAnswer:
+    return calls(("add", {"a": index, "b": 1})) if index < 7 else says(f"{len(call.messages)} messages")
+
+
+CHECKED = {"schema": ANSWER, "checks": ["always_wrong"]}
+SCENARIOS = (
+    Scenario("agent", "success", one_agent(tools=["add"]), in_order(calls(("add", {"a": 1, "b": 2})), says("3"))),
+    Scenario(
+        "agent",
+        "success_parallel_tools",
+        one_agent(tools=["add", "explode"]),
+        in_order(calls(("add", {"a": 1, "b": 2}), ("explode", {"what": "it"}), ("nothing", {})), says("ok")),
+    ),
+    Scenario(
+        "agent",
+        "success_corrected",
+        one_agent(output={"schema": ANSWER}),
+        in_order(says("no"), says_json({"answer": "yes"})),
+    ),
+    Scenario("agent", "success_retried", one_agent(), in_order(Overloaded("busy"), says("ok"))),
+    Scenario("agent", "success_large", one_agent(), in_order(says("word " * 10_000))),
+    Scenario("agent", "success_summarised", one_agent(tools=["big"], limits={"context_tokens": 3000}), thrifty),
+    Scenario("agent", "success_continued", one_agent(tools=["add"]), counting, changes={"max_history_events": 30}),
+    Scenario("agent", "failure_contract", one_agent(output=CHECKED), lambda *_: says_json({"answer": "x"})),
+    Scenario("agent", "failure_provider", one_agent(), in_order(AuthenticationFailed("no key", fix="set one"))),
+    Scenario(
+        "agent",
+        "failure_turns",
+        one_agent(tools=["add"], limits={"turns": 2}),
+        lambda *_: calls(("add", {"a": 1, "b": 1})),
+    ),
+    Scenario("agent", "failure_deadline", one_agent(limits={"seconds": 0.3}), pools=("workflows",)),
+    Scenario(
+        "agent",
+        "partial",
+        one_agent(tools=["add"], limits={"turns": 2}, on_limit="partial"),
+        lambda *_: ProviderAnswer(text="so far", tool_calls=calls(("add", {"a": 1, "b": 1})).tool_calls),
+    ),
+    Scenario("agent", "waiting", one_agent(), end=scheduled, pools=("workflows",)),
+    Scenario("agent", "cancelled", one_agent(), end=stopped, pools=("workflows",)),
+    Scenario("call", "success", one_call("add", {"a": 1, "b": 2})),
+    Scenario("call", "failure", one_call("explode", {"what": "$goal"})),
+    Scenario("call", "waiting", one_call("add", {"a": 1, "b": 2}), end=scheduled, pools=("workflows",)),
+)
+
+
+async def record(scenario: Scenario, deployment: Deployment) -> None:
+    """Run a scenario and write its bundle."""
+    provider = ScriptedProvider(scenario.script)
+    run_id = f"{scenario.workflow}-{scenario.name}"
+    async with running_pools(deployment, scenario.pools, {"offline": provider}):
+        run = await admit(deployment, scenario.team, RunOrder(goal="Do it.", run_id=run_id))
+        handle = await start_run(deployment.client, run.model_copy(update=scenario.changes))
+        await scenario.end(handle)
+        bundle = await export_bundle(deployment.client, deployment.store, run_id)
+        if not (await handle.describe()).close_time:
+            await handle.terminate()  # a waiting run must not wait into the next scenario
+    scenario.path.parent.mkdir(parents=True, exist_ok=True)
+    write_bundle(bundle, scenario.path)
+    # Stack traces hold paths of this machine, and no replay looks at them.
+    bare = without_stack_traces(json.loads(scenario.path.read_text()))
+    scenario.path.write_text(json.dumps(bare, indent=1) + "\n")
+    with SUMS.open("a", encoding="utf-8") as sums:
+        name = scenario.path.relative_to(HISTORIES).as_posix()
+        sums.write(f"{hashlib.sha256(scenario.path.read_bytes()).hexdigest()}  {name}\n")
+
+
+def without_stack_traces(value: Any) -> Any:
+    """The same JSON without the fields named so."""
+    if isinstance(value, dict):
+        return {key: without_stack_traces(inner) for key, inner in value.items() if key != "stackTrace"}
+    return [without_stack_traces(inner) for inner in value] if isinstance(value, list) else value
+
+
+async def main() -> None:
+    """Record what is missing."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        async with dev_server(home) as server:
+            settings = load_settings(home=home, tool_modules=("tests.support.tools",))
+            deployment = await Deployment.connect(settings, address=server.address)
+            for scenario in SCENARIOS:
+                if not scenario.path.exists():
+                    print(f"recording {scenario.path.relative_to(HISTORIES)}")
+                    await record(scenario, deployment)
+            await asyncio.sleep(EXIT_PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,118 @@
+"""``ostinato run`` without a deployment: server and workers in its own process, and a run that outlives it."""
+
+import signal
+import time
+from pathlib import Path
+
+from tests.scripts.support import ASK, QUESTION, Cli, interrupt, until
+
+KEYS = {"run_id", "workflow_id", "status", "output", "artifacts", "usage", "steps", "missing"}
+USAGE = {"input_tokens", "output_tokens", "cost_usd", "model_calls", "tool_calls"}
+STEP = {"agent", "step", "status", "attempts", "tokens", "cost_usd", "milliseconds"}
+
+
+def test_a_question_is_answered_from_documents_with_its_source(cli: Cli) -> None:
+    (cli.documents / "odd\n\x1b]0;name\x07.md").write_text("The odd harbour opens \x1b[31mnever\x1b[0m in winter.\n")
+    (cli.documents / "binary.md").write_bytes(b"\0\1\2")
+    (cli.documents / "link.md").symlink_to("/etc/hostname")
+    text = cli.ask()
+    assert text.code == 0, text.err
+    assert "(offline model: extractive, no language model)" in text.out
+    assert "> The harbour opens at six in the morning." in text.out
+    assert "> -- harbour.md:3" in text.out
+    assert "missing: input file binary.md: binary" in text.out
+    assert "missing: input file link.md: a symbolic link" in text.out
+    assert "researcher: turn 1: done" in text.err
+    assert "/namespaces/default/workflows/ask-" in text.err
+    answer = Path(text.out.rsplit("saved: ", 1)[1].strip())
+    assert "six in the morning" in (cli.folder / answer).read_text()
+
+    ended = cli.ask("--json", "--id", "as-json", "--include", "harbour.md")
+    value = ended.json()
+    assert ended.code == 0, ended.err
+    assert set(value) == KEYS
+    assert set(value["usage"]) == USAGE
+    assert set(value["steps"][0]) == STEP
+    assert (value["run_id"], value["workflow_id"], value["status"]) == ("as-json", "as-json", "complete")
+    assert value["output"]["quotes"][0] == {
+        "source": "harbour.md:3",
+        "quote": "The harbour opens at six in the morning.",
+    }
+    assert [Path(path).name for path in value["artifacts"]] == ["result.json", "answer.md"]
+    assert all(Path(path).is_file() for path in value["artifacts"])
+
+    hostile = cli.run("run", ASK, "--goal", "When does the odd harbour open in winter?", "--input", "documents")
+    assert "\\x1b[31mnever" in hostile.out
+    assert not set("\x1b\x07") & set(hostile.out + hostile.err)
+    cli.all_gone()
+
+    # Nothing runs any more: the run is shown all the same, by a server that comes up for it.
+    assert cli.run("show", "as-json", "--json").json()["status"] == "complete"
+
+
+def test_a_killed_run_is_taken_up_again_by_the_same_command(cli: Cli) -> None:
+    command = ["run", "gated.yaml", "--goal", "dora", "--id", "again", "--json"]
+    killed = cli.start(*command)
+    until(lambda: cli.arrived("dora"))
+    assert interrupt(killed, signal.SIGKILL).code == -signal.SIGKILL
+    again = cli.start(*command)
+    until(lambda: cli.calls("dora") == 2)
+    cli.open_gate("dora")
+    out, err = again.communicate(timeout=60)
+    assert again.returncode == 0, err
+    assert '"dora went through"' in out
+    assert '"attempts": 2' in out
+    assert "attached to run again" in err
+    assert "attempt 1" in err
+
+
+def test_ctrl_c_ends_an_embedded_run_within_seconds_and_it_can_be_taken_up(cli: Cli) -> None:
+    command = ["run", "gated.yaml", "--goal", "emil", "--id", "later"]
+    process = cli.start(*command)
+    until(lambda: cli.arrived("emil"))
+    process.send_signal(signal.SIGINT)
+    assert process.stderr
+    said = [process.stderr.readline()]
+    while said[-1] and "Ctrl-C" not in said[-1]:
+        said.append(process.stderr.readline())
+    begun = time.monotonic()
+    ended = interrupt(process, signal.SIGINT)
+    assert ended.code == 130
+    assert time.monotonic() - begun < 5
+    assert any("--id later goes on with it" in line for line in said)
+    assert "Traceback" not in "".join(said) + ended.err
+    cli.open_gate("emil")
+    assert "emil went through" in cli.run(*command).out
+
+
+def test_a_run_goes_on_when_the_workers_that_served_it_end(cli: Cli) -> None:
+    first = cli.start("run", "gated.yaml", "--goal", "first", "--id", "first")
+    until(lambda: cli.arrived("first"))
+    second = cli.start("run", "gated.yaml", "--goal", "second", "--id", "second")
+    until(lambda: cli.arrived("second"))
+    assert interrupt(first, signal.SIGKILL).code == -signal.SIGKILL
+    assert second.stderr
+    assert any("this command goes on with it" in line for line in second.stderr)
+    for who in ("first", "second"):
+        cli.open_gate(who)
+    out, err = second.communicate(timeout=60)
+    assert second.returncode == 0, err
+    assert "second went through" in out
+
+
+def test_a_partial_result_exits_with_3_and_says_what_is_missing(cli: Cli) -> None:
+    team = (
+        ASK.read_text()
+        .replace("      turns: 8\n", "      model_calls: 1\n")
+        .replace("    tier: small\n", "    tier: small\n    on_limit: partial\n")
+    )
+    (cli.folder / "short.yaml").write_text(
+        team.replace("tools: [search_documents, read_document]", "tools: []").replace(
+            "checks: [check_quotes]", "checks: [picky]"
+        )
+    )
+    ended = cli.run("run", "short.yaml", "--goal", QUESTION, "--input", "documents", "--json")
+    value = ended.json()
+    assert (ended.code, value["status"]) == (3, "partial"), ended.err
+    assert value["failure"]["kind"] == "limit_exceeded"
+    assert value["failure"]["message"] in value["missing"]
