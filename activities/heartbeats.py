@@ -75,5 +75,6 @@ async def durable_activity(key: StepKey) -> AsyncIterator[Attempts]:
 
 async def _beat(attempts: Attempts, seconds: float) -> None:
     while True:
-        attempts.beat()
+        # The start of an attempt counts as its first beat, so a short call costs no request of its own.
         await asyncio.sleep(seconds)
+        attempts.beat()

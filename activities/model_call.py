@@ -5,31 +5,28 @@ call is never made again. An answer that was received but not recorded when a wo
 is bounded by the reservation and listed as unsettled.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 from temporalio import activity
 
 from activities.contracts.calls import ModelRequest, ModelResponse
-from activities.contracts.messages import AssistantMessage, Message, MessageRef, ThreadRef, UserMessage
+from activities.contracts.messages import AssistantMessage, MessageRef, ThreadRef
 from activities.contracts.profile import AgentProfile
 from activities.contracts.steps import Usage
-from activities.errors import ConfigurationInvalid
+from activities.errors import ConfigurationInvalid, MalformedAnswer
 from activities.heartbeats import Attempts, durable_activity
 from activities.object_store import ObjectStore
 from activities.outputs import read_output
-from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
-from activities.records import Records, request_hash
+from activities.prompts import build_call, prompt_hash
+from activities.providers.base import ModelProvider, ProviderAnswer
+from activities.records import Records
 from activities.telemetry import model_span, record_usage
 from activities.threads import Threads, message_tokens, split_for_summary, summary_message
 
 HTTP_MARGIN_SECONDS = 10.0
 """The HTTP request ends this long before start-to-close, so that a timeout is ours to name and to translate."""
-SUMMARISE = (
-    "Summarise the conversation above for yourself: what was asked, what was found (with the sources, verbatim where a "
-    "quotation matters), what was decided, and what is still open. Be brief."
-)
 
 
 class ModelActivities:
@@ -52,29 +49,28 @@ class ModelActivities:
                 ``store_unavailable``, or ``configuration_invalid`` where this worker has no such provider.
         """
         async with durable_activity(request.key) as attempts:
-            scope = request.key.scope_id
+            scope, info = request.key.scope_id, activity.info()
+            run_id = info.workflow_run_id or ""
             profile = await self._store.get_model(scope, request.profile, AgentProfile)
             digests = await self._window(request)
-            call = self._provider_call(request, profile, await self._threads.load(scope, digests))
-            hashed = _hash(request, profile, call, digests)
-            info = activity.info()
-            run_id = info.workflow_run_id or ""
-            if found := await self._records.find(request.key, hashed, ModelResponse):
+            hashed = prompt_hash(request, profile, digests)
+            found, messages = await asyncio.gather(
+                self._records.find(request.key, hashed, ModelResponse), self._threads.load(scope, digests)
+            )
+            if found:
                 # A record of this very run is the work of an earlier attempt of this call: its cost is this run's.
                 own = found.run_id == run_id
                 usage = found.result.usage if own else Usage()
                 return found.result.model_copy(update={"usage": usage, "from_record": not own, "attempt": info.attempt})
-            started = time.monotonic()
-            provider = self._provider(profile, request)
+            timeout = info.start_to_close_timeout
+            seconds = max(1.0, timeout.total_seconds() - HTTP_MARGIN_SECONDS) if timeout else 120.0
+            provider, call = self._provider(profile, request), build_call(request, profile, messages, seconds)
             with model_span(provider.name, call.model) as span:
                 answer = await provider.request(call)
-                usage = _usage(profile, request, answer, attempts, call)
+                usage = _usage(profile, request, answer, attempts)
                 record_usage(span, usage)
-            milliseconds = round((time.monotonic() - started) * 1000)
             response = await self._response(request, profile, digests, answer)
-            response = response.model_copy(
-                update={"usage": usage, "attempt": info.attempt, "milliseconds": milliseconds}
-            )
+            response = response.model_copy(update={"usage": usage, "attempt": info.attempt})
             return await self._records.settle(request.key, hashed, response, run_id)
 
     async def _window(self, request: ModelRequest) -> list[str]:
@@ -85,30 +81,6 @@ class ModelActivities:
             ref = item if isinstance(item, MessageRef) else await self._threads.add_message(scope, item)
             digests.append(ref.digest)
         return digests
-
-    def _provider_call(self, request: ModelRequest, profile: AgentProfile, messages: Sequence[Message]) -> ProviderCall:
-        timeout = activity.info().start_to_close_timeout
-        bound = max(1.0, timeout.total_seconds() - HTTP_MARGIN_SECONDS) if timeout else 120.0
-        choice = profile.models[request.choice]
-        if request.purpose == "summarise":
-            start, end = split_for_summary(messages)
-            return ProviderCall(
-                model=choice.model,
-                instructions=profile.instructions,
-                messages=[*messages[: max(start, end)], UserMessage(text=SUMMARISE)],
-                max_output_tokens=profile.max_output_tokens,
-                timeout_seconds=bound,
-            )
-        return ProviderCall(
-            model=choice.model,
-            instructions=profile.instructions,
-            messages=messages,
-            tools=profile.tools if request.offer_tools else (),
-            output_schema=profile.output.schema_ if profile.output else None,
-            max_output_tokens=profile.max_output_tokens,
-            temperature=profile.temperature,
-            timeout_seconds=bound,
-        )
 
     def _provider(self, profile: AgentProfile, request: ModelRequest) -> ModelProvider:
         name = profile.models[request.choice].provider
@@ -123,56 +95,40 @@ class ModelActivities:
         self, request: ModelRequest, profile: AgentProfile, digests: list[str], answer: ProviderAnswer
     ) -> ModelResponse:
         """Extend the thread by the answer, and read the answer by the contract."""
-        scope = request.key.scope_id
         if request.purpose == "summarise":
             return ModelResponse(thread=await self._summarised(request, digests, answer.text), text=answer.text)
         message = AssistantMessage(text=answer.text, tool_calls=answer.tool_calls)
-        ref = await self._threads.add_message(scope, message)
-        tokens = (answer.input_tokens or _tokens_before(request)) + (answer.output_tokens or ref.tokens)
-        thread = await self._threads.commit(
-            scope, [*digests, ref.digest], tokens=tokens, replaces=request.thread.digest if request.thread else None
-        )
+        tokens = (answer.input_tokens or _tokens_before(request)) + (answer.output_tokens or message_tokens(message))
+        thread = await self._threads.extend(request.key.scope_id, digests, message, tokens=tokens)
         output: JsonValue = None
         problems: tuple[str, ...] = ()
-        text = answer.text
         if profile.output and not answer.tool_calls and answer.text.strip():
             output, problems = read_output(answer.text, profile.output.schema_)
-            text = answer.text if problems else ""
+        fits = output is not None and not problems
         return ModelResponse(
             thread=thread,
-            text=text,
-            output=output,
+            text="" if fits else answer.text,
+            output=output if fits else None,
             problems=problems,
             tool_calls=answer.tool_calls,
-            finish_reason=answer.finish_reason,
+            finish_reason="stop" if answer.finish_reason == "tool_calls" else answer.finish_reason,
         )
 
     async def _summarised(self, request: ModelRequest, digests: list[str], summary: str) -> ThreadRef:
+        if not summary.strip():
+            raise MalformedAnswer("the model's summary of the conversation is empty")
         scope = request.key.scope_id
         messages = await self._threads.load(scope, digests)
         start, end = split_for_summary(messages)
-        ref = await self._threads.add_message(scope, summary_message(summary))
-        kept = [*digests[:start], ref.digest, *digests[end:]]
-        tokens = sum(message_tokens(m) for m in [*messages[:start], *messages[end:]]) + ref.tokens
-        replaced = request.thread.digest if request.thread else None
-        return await self._threads.commit(scope, kept, tokens=tokens, replaces=replaced)
-
-
-def _hash(request: ModelRequest, profile: AgentProfile, call: ProviderCall, digests: list[str]) -> str:
-    """What the model sees, and nothing else."""
-    return request_hash(
-        {
-            "provider": profile.models[request.choice].provider,
-            "model": call.model,
-            "purpose": request.purpose,
-            "instructions": call.instructions,
-            "messages": digests,
-            "tools": [[tool.name, tool.description, tool.parameters] for tool in call.tools],
-            "output": call.output_schema,
-            "max_output_tokens": call.max_output_tokens,
-            "temperature": call.temperature,
-        }
-    )
+        message = summary_message(summary)
+        kept = [*messages[:start], message, *messages[end:]]
+        ref = await self._threads.add_message(scope, message)
+        return await self._threads.commit(
+            scope,
+            [*digests[:start], ref.digest, *digests[end:]],
+            tokens=sum(message_tokens(m) for m in kept),
+            replaces=request.thread.digest if request.thread else None,
+        )
 
 
 def _tokens_before(request: ModelRequest) -> int:
@@ -180,20 +136,16 @@ def _tokens_before(request: ModelRequest) -> int:
     return (request.thread.tokens if request.thread else 0) + appended
 
 
-def _usage(
-    profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, attempts: Attempts, call: ProviderCall
-) -> Usage:
+def _usage(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, attempts: Attempts) -> Usage:
     """The answer's usage and price, and the reservation of every attempt that was lost."""
-    choice = profile.models[request.choice]
     prompt = answer.input_tokens or _tokens_before(request)
-    lost = attempts.lost * (prompt + call.max_output_tokens)
-    cost = choice.cost_usd(
-        answer.input_tokens + attempts.lost * prompt, answer.output_tokens + attempts.lost * call.max_output_tokens
-    )
+    lost_prompt, lost_answer = attempts.lost * prompt, attempts.lost * profile.max_output_tokens
     return Usage(
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
-        cost_usd=cost,
+        cost_usd=profile.models[request.choice].cost_usd(
+            answer.input_tokens + lost_prompt, answer.output_tokens + lost_answer
+        ),
         model_calls=1 + attempts.lost,
-        unsettled_tokens=lost,
+        unsettled_tokens=lost_prompt + lost_answer,
     )

@@ -4,10 +4,13 @@ A workflow carries a ThreadRef of constant size; history does not grow with the 
 context is stored once, and the exact prompt of every call can be read back from the version it named.
 """
 
+import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pydantic import TypeAdapter
 
+from activities.contracts.base import INLINE_BYTES
 from activities.contracts.messages import (
     AssistantMessage,
     Message,
@@ -18,9 +21,15 @@ from activities.contracts.messages import (
     UserMessage,
     estimate_tokens,
 )
-from activities.object_store import ObjectStore
+from activities.object_store import ObjectStore, digest_of, encode_model
 
 _message: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+@lru_cache(maxsize=1024)
+def _parse(data: bytes) -> Message:
+    """Messages are frozen, and every turn of a conversation reads all before it."""
+    return _message.validate_json(data)
 
 
 def message_tokens(message: Message) -> int:
@@ -40,14 +49,27 @@ class Threads:
         return MessageRef(digest=await self._store.put_model(scope_id, message), tokens=message_tokens(message))
 
     async def load(self, scope_id: str, digests: Sequence[str]) -> list[Message]:
-        """Messages by their digests, in order."""
-        return [_message.validate_json(data) for data in await self._store.get_many(scope_id, digests)]
+        """Messages by their digests, in order, as the model sees them: long tool results cut to their beginning."""
+        messages = [_parse(data) for data in await self._store.get_many(scope_id, digests)]
+        return [await self._cut(scope_id, m) if isinstance(m, ToolMessage) and m.result else m for m in messages]
+
+    async def _cut(self, scope_id: str, message: ToolMessage) -> ToolMessage:
+        text = preview(await self._store.get(scope_id, message.result or ""), message.result or "")
+        return message.model_copy(update={"text": text})
 
     async def window(self, scope_id: str, thread: ThreadRef | None) -> tuple[str, ...]:
         """The digests of the messages that a version holds."""
         if thread is None:
             return ()
         return (await self._store.get_model(scope_id, thread.digest, ThreadVersion)).messages
+
+    async def extend(self, scope_id: str, digests: Sequence[str], message: Message, *, tokens: int) -> ThreadRef:
+        """A new version with one more message; ``tokens`` is the length of the whole window."""
+        longer = [*digests, digest_of(encode_model(message))]
+        _, thread = await asyncio.gather(
+            self.add_message(scope_id, message), self.commit(scope_id, longer, tokens=tokens)
+        )
+        return thread
 
     async def commit(
         self, scope_id: str, messages: Sequence[str], *, tokens: int, replaces: str | None = None
@@ -60,6 +82,12 @@ class Threads:
     async def read(self, scope_id: str, thread: ThreadRef) -> list[Message]:
         """All messages of a version, for people and tests."""
         return await self.load(scope_id, await self.window(scope_id, thread))
+
+
+def preview(data: bytes, digest: str) -> str:
+    """The first 15 KiB of a long tool result, and where the rest is."""
+    head = data[: INLINE_BYTES - 1024].decode("utf-8", "ignore")
+    return f"{head}\n[cut here: {len(data):,} bytes in all, whole result {digest}; ask for less, or for a part]"
 
 
 def split_for_summary(messages: Sequence[Message]) -> tuple[int, int]:

@@ -7,7 +7,6 @@ exception, a timeout) is an answer to the agent, no failure.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from temporalio import activity
 
 from activities.contracts.base import INLINE_BYTES
 from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
-from activities.contracts.messages import MessageRef, ToolMessage
+from activities.contracts.messages import ToolMessage, estimate_tokens
 from activities.contracts.profile import AgentProfile, Effect
 from activities.errors import OstinatoError, OutcomeUnknown, PayloadTooLarge, redact
 from activities.heartbeats import durable_activity
@@ -23,7 +22,7 @@ from activities.object_store import ObjectStore
 from activities.records import Intent, Records, record_path, request_hash
 from activities.snapshots import open_snapshot
 from activities.telemetry import tool_span
-from activities.threads import Threads
+from activities.threads import Threads, preview
 from activities.tools.base import Tool, ToolContext
 
 MAX_RESULT_BYTES = 8 * 1024 * 1024
@@ -56,13 +55,14 @@ class ToolActivities:
             info = activity.info()
             if found := await self._records.find(request.key, hashed, ToolResponse):
                 repeated = found.run_id != (info.workflow_run_id or "")
-                return found.result.model_copy(update={"from_record": repeated, "attempt": info.attempt})
-            started = time.monotonic()
-            text, error = await self._answer(request, profile, hashed, info.attempt)
-            response = await self._response(request, text, error)
-            milliseconds = round((time.monotonic() - started) * 1000)
-            response = response.model_copy(update={"attempt": info.attempt, "milliseconds": milliseconds})
-            return await self._records.settle(request.key, hashed, response, info.workflow_run_id or "")
+                response = found.result.model_copy(update={"from_record": repeated})
+            else:
+                text, error = await self._answer(request, profile, hashed, info.attempt)
+                response = await self._response(request, text, error)
+                response = await self._records.settle(request.key, hashed, response, info.workflow_run_id or "")
+            # The text is stored with the message, and only there; people see it in the activity's result.
+            (message,) = await self._threads.load(request.key.scope_id, [response.message.digest])
+            return response.model_copy(update={"text": message.text, "attempt": info.attempt})
 
     async def _answer(
         self, request: ToolRequest, profile: AgentProfile, hashed: str, attempt: int
@@ -115,23 +115,14 @@ class ToolActivities:
                 f"the tool {request.call.tool!r} returned {len(data):,} bytes; at most {MAX_RESULT_BYTES:,} are kept",
                 fix="let the tool return less, or write an artifact",
             )
-        result = None
-        if len(data) > INLINE_BYTES:
-            result = await self._store.put(request.key.scope_id, data)
-            text = preview(data, result)
-        ref = await self._message(request, text, error)
-        return ToolResponse(message=ref, text=text, error=error, result=result, size_bytes=len(data))
-
-    async def _message(self, request: ToolRequest, text: str, error: ToolErrorKind | None) -> MessageRef:
-        call = request.call
+        call, scope = request.call, request.key.scope_id
         message = ToolMessage(tool_call_id=call.tool_call_id, tool=call.tool, text=text, is_error=error is not None)
-        return await self._threads.add_message(request.key.scope_id, message)
-
-
-def preview(data: bytes, digest: str) -> str:
-    """The first 15 KiB of a long result, and where the rest is."""
-    head = data[: INLINE_BYTES - 1024].decode("utf-8", "ignore")
-    return f"{head}\n[cut here: {len(data):,} bytes in all, whole result {digest}; ask for less, or for a part]"
+        if len(data) <= INLINE_BYTES:
+            return ToolResponse(message=await self._threads.add_message(scope, message), error=error)
+        result = await self._store.put(scope, data)
+        ref = await self._threads.add_message(scope, message.model_copy(update={"text": "", "result": result}))
+        ref = ref.model_copy(update={"tokens": estimate_tokens(preview(data, result))})
+        return ToolResponse(message=ref, error=error, result=result, size_bytes=len(data))
 
 
 def _unknown(tool: str, why: str) -> OutcomeUnknown:

@@ -11,12 +11,11 @@ from scripts.following import Follower
 from scripts.lookup import is_running
 from scripts.plan import Plan, differences
 from scripts.results import EXIT_CODES, OFFLINE_LABEL, print_result, save_result
-from scripts.session import Session, leave_at_second_interrupt, pools_of, serve_here, unserved
+from scripts.session import Session, check_keys, leave_at_second_interrupt, pools_of, serve_here, unserved
 from scripts.terminal import Output
 from workers.admission import admit
 from workers.registration import bind_store
 from workers.runs import RunHandle, read_input, start_run
-from workers.settings import Settings
 from workflows.contracts import RunInput, RunResult
 
 
@@ -31,6 +30,7 @@ class Attendance:
         self._serves = False
 
     async def attend(self, *, look: bool) -> int:
+        """To the end of the run; the exit code. ``look`` says that a run of this id may be there already."""
         run_id, client = self._plan.order.run_id, self._session.client
         run = await find_input(self._session, run_id) if look else None
         if run is None:
@@ -48,11 +48,11 @@ class Attendance:
             else:
                 self._introduce(run, "ended already:")
                 pools = []
+        follower = Follower(self._session, handle, self._output, self._stack, serves=self._serves)
         try:
-            follower = Follower(self._session, handle, self._output, self._stack)
-            result = await follower.to_end(pools, serves=self._serves or not pools)
+            result = await follower.to_end(pools)
         except asyncio.CancelledError:
-            self._leave(run_id)
+            self._leave(run_id, serves=follower.serves)
             raise
         artifacts = save_result(self._session.deployment.settings, run, result, self._output)
         print_result(run, result, artifacts, self._output)
@@ -81,9 +81,9 @@ class Attendance:
             elif model:
                 self._output.note(f"{agent}: {model.provider}:{model.model}{'' if model.priced else ', price unknown'}")
 
-    def _leave(self, run_id: str) -> None:
+    def _leave(self, run_id: str, *, serves: bool) -> None:
         again = f"the same command with --id {run_id}"
-        if self._serves:
+        if serves:
             leave_at_second_interrupt()
             self._output.note(f"interrupted: the run stays as it is; {again} goes on with it")
             self._output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")
@@ -91,22 +91,15 @@ class Attendance:
             self._output.note(f"the run goes on without this command; {again} attaches, ostinato stop {run_id} ends it")
 
 
-def check_keys(settings: Settings, pools: list[str]) -> None:
-    """Refuse to serve a provider that would refuse us at the first call."""
-    if "models-openai" in pools and not settings.openai_api_key.get_secret_value() and not settings.openai_base_url:
-        raise ConfigurationInvalid(
-            "the provider 'openai' has no key, and no deployment is there that could have one",
-            fix="set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, or leave --provider away",
-        )
-
-
 def note_differences(plan: Plan, run: RunInput, output: Output) -> None:
+    """Say what of this order is not what the run was started with."""
     if different := differences(plan, run):
         given = " and ".join(different)
         output.note(f"note: the run {run.scope_id} was started with {given}; what is given now is not used")
 
 
 async def find_input(session: Session, run_id: str) -> RunInput | None:
+    """What the run of this id was started with; None where there is no such run."""
     try:
         return await read_input(session.client, run_id)
     except RPCError as error:
@@ -116,6 +109,7 @@ async def find_input(session: Session, run_id: str) -> RunInput | None:
 
 
 async def start(session: Session, plan: Plan) -> tuple[RunInput, RunHandle]:
+    """Upload the input and start the run."""
     run = await admit(session.deployment, plan.team, plan.order)
     try:
         return run, await start_run(session.client, run)

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from temporalio.service import RPCError
 
-from scripts.session import Session, serve_here, unserved
+from activities.errors import ConfigurationInvalid
+from scripts.session import Session, check_keys, serve_here, unserved
 from scripts.terminal import Output
 from workers.runs import RECONNECT_SECONDS, Progress, RunHandle, follow, read_result
 from workflows.contracts import RunResult
@@ -20,32 +21,31 @@ _RPC = timedelta(seconds=5)
 class Follower:
     """Follows one run. Whatever it starts ends with ``stack``."""
 
-    def __init__(self, session: Session, handle: RunHandle, output: Output, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, session: Session, handle: RunHandle, output: Output, stack: AsyncExitStack, *, serves: bool
+    ) -> None:
+        self.serves = serves
+        """Whether this process has workers for the run."""
         self._session = session
         self._handle = handle
         self._output = output
         self._stack = stack
         self._told: set[str] = set()
 
-    async def to_end(self, pools: list[str], *, serves: bool) -> RunResult:
-        """Wait for the run's end.
-
-        Args:
-            pools: what the run needs.
-            serves: whether this process has workers for them already.
+    async def to_end(self, pools: list[str]) -> RunResult:
+        """Wait for the end of a run that needs these pools; empty where it has ended.
 
         Raises:
             RPCError: the server is gone for good.
         """
         reading = asyncio.create_task(self._report())
-        watching = asyncio.create_task(self._watch([] if serves else pools))
+        watching = asyncio.create_task(self._watch([] if self.serves else pools))
         try:
             while not reading.done():
                 await asyncio.wait({reading, watching}, return_when=asyncio.FIRST_COMPLETED)
                 if watching.done() and not reading.done():
                     watching.result()
-                    self._output.note("no worker serves this run any more: this command goes on with it")
-                    await serve_here(self._stack, self._session.deployment, pools)
+                    await self._take_over(pools)
                     watching = asyncio.create_task(self._watch([]))
             reading.result()
         finally:
@@ -53,6 +53,18 @@ class Follower:
             watching.cancel()
             await asyncio.gather(reading, watching, return_exceptions=True)
         return await read_result(self._handle, rpc_timeout=timedelta(seconds=60))
+
+    async def _take_over(self, pools: list[str]) -> None:
+        deployment = self._session.deployment
+        try:
+            check_keys(deployment.settings, pools)
+        except ConfigurationInvalid as error:
+            self._output.note(f"no worker serves this run any more, and this command cannot: {error}")
+            self._output.note("it waits for one: start it with `ostinato up` or `ostinato worker`")
+            return
+        self._output.note("no worker serves this run any more: this command goes on with it")
+        await serve_here(self._stack, deployment, pools)
+        self.serves = True
 
     async def _report(self) -> None:
         async for progress in follow(self._handle):

@@ -143,6 +143,19 @@ async def serve_here(stack: AsyncExitStack, deployment: Deployment, pools: Seque
     await stack.enter_async_context(running_pools(deployment, pools))
 
 
+def check_keys(settings: Settings, pools: Sequence[str]) -> None:
+    """Refuse to serve a provider that would refuse us at the first call, which would end the run.
+
+    Raises:
+        ConfigurationInvalid: its key is missing.
+    """
+    if "models-openai" in pools and not settings.openai_api_key.get_secret_value() and not settings.openai_base_url:
+        raise ConfigurationInvalid(
+            "the provider 'openai' has no key, and no deployment is there that could have one",
+            fix="set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, or leave --provider away",
+        )
+
+
 def leave_at_second_interrupt() -> None:
     """The first Ctrl-C gives the calls under way their time; who presses it again does not want to wait."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, os._exit, INTERRUPTED)

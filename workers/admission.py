@@ -22,7 +22,6 @@ from workers.input_folder import read_folder
 from workers.pools import PROVIDERS
 from workers.settings import Settings
 from workers.team_file import nearest
-from workers.telemetry import trace_id
 from workflows import steps
 from workflows.contracts import AgentNode, AgentSpec, Goal, RunInput, TeamSpec
 
@@ -73,7 +72,6 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
         tool_seconds={spec.name: spec.timeout_seconds for spec in specs},
         snapshot=snapshot,
         missing=missing,
-        trace_id=trace_id(),
     )
 
 

@@ -6,11 +6,12 @@ as ``payload_too_large``, a failure of our own, wherever it was sent from.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import SerializationContext
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts.failures import FailureKind
@@ -20,8 +21,23 @@ MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 """One value. A snapshot of 5,000 files with long names has a manifest of 2 MB; nothing of ours comes near."""
 
 
+_shared = PydanticPayloadConverter()
+
+
 class BoundedPayloadConverter(PydanticPayloadConverter):
-    """The pydantic converter of the SDK with bounds and with readable refusals."""
+    """The pydantic converter of the SDK with bounds and with readable refusals.
+
+    The SDK makes one for every serialization context, several times a step. The converters inside know no context, so
+    all instances share them and their cached type adapters.
+    """
+
+    def __init__(self) -> None:
+        self.converters = _shared.converters
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """The same converter."""
+        del context
+        return self
 
     def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
         """Encode values.

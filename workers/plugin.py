@@ -18,7 +18,7 @@ from activities.object_store import ObjectStore
 from workers.converter import BoundedPayloadConverter
 from workers.external_storage import ObjectStorageDriver
 from workers.settings import Settings
-from workers.telemetry import start_tracing
+from workers.telemetry import TraceFromTheStart, start_tracing
 
 PASSTHROUGH = ("activities", "opentelemetry")
 """Loaded once and shared with the sandbox: contracts and activity references, which hold no workflow state."""
@@ -59,7 +59,7 @@ def ostinato_plugin(settings: Settings, *, driver: StorageDriver | None = None) 
     return SimplePlugin(
         "ostinato",
         data_converter=data_converter(load_codec(settings), storage),
-        interceptors=[OpenTelemetryInterceptor()],
+        interceptors=[TraceFromTheStart(), OpenTelemetryInterceptor()],
         workflow_runner=_sandboxed,
         workflow_failure_exception_types=[OstinatoError],
     )

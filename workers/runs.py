@@ -24,6 +24,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
+from activities.errors import ConfigurationInvalid
 from workflows import policies, steps
 from workflows.contracts import AgentNode, RunInput, RunResult, RunStatus
 from workflows.failures import failure_of
@@ -147,12 +148,19 @@ async def read_input(client: Client, workflow_id: str) -> RunInput:
 
     Raises:
         RPCError: there is no such run.
+        ConfigurationInvalid: a workflow of this id is there, but it is no run of ours.
     """
     first = await _first_event(client.get_workflow_handle(workflow_id))
     context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id)
     payloads = first.workflow_execution_started_event_attributes.input.payloads
-    (run,) = await client.data_converter.with_context(context).decode(payloads, [RunInput])
-    return RunInput.model_validate(run)
+    try:
+        (run,) = await client.data_converter.with_context(context).decode(payloads, [RunInput])
+        return RunInput.model_validate(run)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigurationInvalid(
+            f"the workflow {workflow_id!r} is no run of ostinato, or its input cannot be read",
+            fix="choose another id; check OSTINATO_CODEC where the deployment has one",
+        ) from error
 
 
 async def run_chain(client: Client, workflow_id: str) -> list[str]:

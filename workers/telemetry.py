@@ -3,6 +3,7 @@
 import logging
 import sys
 from functools import cache
+from typing import Any
 
 import structlog
 from opentelemetry import trace
@@ -11,11 +12,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from structlog.typing import EventDict, Processor, WrappedLogger
 from temporalio import activity, workflow
+from temporalio.client import Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
 from temporalio.contrib.opentelemetry import create_tracer_provider
 
 from activities.errors import redact
 from activities.telemetry import current_step
 from workers.settings import Settings
+
+_tracer = trace.get_tracer("ostinato")
 
 
 @cache
@@ -26,6 +30,24 @@ def start_tracing(otlp_endpoint: str) -> None:
         exporter = OTLPSpanExporter(endpoint=otlp_endpoint.rstrip("/") + "/v1/traces")
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+
+
+class TraceFromTheStart(Interceptor):
+    """Opens a span around each start of a workflow, so that every run has a trace, whoever starts it.
+
+    It stands before the OpenTelemetry interceptor, which hands the span's trace on to the workflow and its activities.
+    """
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 -- the SDK's name
+        """See base class."""
+        return _Starts(next)
+
+
+class _Starts(OutboundInterceptor):
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:  # noqa: A002 -- the SDK's name
+        attributes = {"temporalWorkflowID": input.id}
+        with _tracer.start_as_current_span(f"start {input.workflow}", attributes=attributes):
+            return await super().start_workflow(input)
 
 
 def start_logging(settings: Settings) -> None:

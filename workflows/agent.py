@@ -8,17 +8,22 @@ tools run side by side), and nothing that grows with the conversation.
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import TypeAdapter, ValidationError
+
     from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
     from activities.contracts.messages import MessageRef, ToolCall, UserMessage, estimate_tokens
     from activities.contracts.steps import StepKey, Usage
     from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
     from workflows import steps
     from workflows.contracts import AgentSpec, AgentState, RunInput
+
+_problems = TypeAdapter(list[str])
 
 Boundary = Callable[[AgentState], None]
 """Called between two turns; may raise to continue as new."""
@@ -126,25 +131,27 @@ class AgentLoop:
         """Why an answer is not accepted; empty: it is."""
         if response.finish_reason == "length":
             return (f"It was cut off at {self.spec.limits.output_tokens} tokens; answer in fewer.",)
-        contract = self.spec.output
-        if response.problems or (contract is None and response.text.strip()):
+        if response.problems:
             return response.problems
-        if contract is None or (
-            response.output is None and not response.text.strip() and "null" not in str(contract.schema_)
-        ):
+        if response.output is None and not response.text.strip():
             return ("It was empty.",)
         problems: list[str] = []
-        for index, check in enumerate(contract.checks):
-            arguments = json.dumps({"output": response.output}, ensure_ascii=False)
-            call = ToolCall(tool_call_id=f"check-{index}", tool=check, arguments=arguments)
-            answer = await self._call_tool(f"t{self.state.turns}.k{index}", call, check=True)
-            if answer.error:
-                raise ConfigurationInvalid(
-                    f"the check {check!r} of the agent {self.agent!r} does not work: {answer.text[:300]}",
-                    fix="a check takes one argument, output, and returns a list of problems",
-                )
-            problems += json.loads(answer.text)
+        for index, check in enumerate(self.spec.output.checks if self.spec.output else ()):
+            problems += await self._check(index, check, response)
         return tuple(problems)
+
+    async def _check(self, index: int, check: str, response: ModelResponse) -> list[str]:
+        """What one check of the contract has against an answer."""
+        arguments = json.dumps({"output": response.output}, ensure_ascii=False)
+        call = ToolCall(tool_call_id=f"check-{index}", tool=check, arguments=arguments)
+        answer = await self._call_tool(f"t{self.state.turns}.k{index}", call, check=True)
+        if not answer.error:
+            with suppress(ValidationError):
+                return _problems.validate_json(answer.text)
+        raise ConfigurationInvalid(
+            f"the check {check!r} of the agent {self.agent!r} does not work: {answer.text[:300]}",
+            fix="a check takes one argument, output, and returns a short list of problems",
+        )
 
     def _correct(self, problems: tuple[str, ...]) -> None:
         """Send an answer back, as often as the limits allow."""
@@ -164,7 +171,6 @@ class AgentLoop:
         self._update(
             usage=self.state.usage + response.usage,
             retries=self.state.retries + response.attempt - 1,
-            milliseconds=self.state.milliseconds + response.milliseconds,
         )
         return response
 
@@ -204,7 +210,6 @@ class AgentLoop:
             usage=state.usage + Usage(tool_calls=len(answers)),
             tool_errors=state.tool_errors + sum(answer.error is not None for answer in answers),
             retries=state.retries + sum(answer.attempt - 1 for answer in answers),
-            milliseconds=state.milliseconds + sum(answer.milliseconds for answer in answers),
         )
 
     def _prompt_tokens(self) -> int:

@@ -107,7 +107,6 @@ class AgentState(WireModel):
     tool_errors: int = 0
     corrections: int = 0
     retries: int = 0
-    milliseconds: int = 0
     started_at: float = 0.0
     """Workflow time of the step's start, seconds since 1970."""
 
@@ -124,7 +123,6 @@ class RunInput(WireModel):
     """Agent to the task queue of its model's provider."""
     snapshot: SnapshotRef | None = None
     generation: int = 0
-    trace_id: Annotated[str, StringConstraints(max_length=32)] = ""
     prices: dict[str, tuple[CostUsd, CostUsd]] = {}
     """Node name to US dollars for a million input and output tokens of its model, for reservations."""
     tool_seconds: dict[str, float] = {}
@@ -156,6 +154,7 @@ class StepReport(WireModel):
     tokens: Tokens = 0
     cost_usd: CostUsd = 0.0
     milliseconds: int = 0
+    """From its start to its end, waits included."""
 
 
 class RunResult(WireModel):

@@ -4,6 +4,7 @@ The evolution law: a field may be added with a default; none is removed, renamed
 records outlive every deployment. ``tests/contracts/schema_lock.json`` holds the committed shapes and a test compares.
 """
 
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -57,9 +58,17 @@ class WireModel(BaseModel):
 
     @model_serializer(mode="wrap")
     def _leave_out_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = type(self).model_fields
+        defaults = _defaults(type(self))
         return {
             name: value
             for name, value in handler(self).items()
-            if name in DISCRIMINATORS or name not in fields or getattr(self, name) != fields[name].get_default()
+            if name not in defaults or getattr(self, name) != defaults[name]
         }
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    fields = model.model_fields.items()
+    return {
+        name: field.get_default() for name, field in fields if name not in DISCRIMINATORS and not field.is_required()
+    }

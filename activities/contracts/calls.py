@@ -43,10 +43,10 @@ class ModelResponse(WireModel):
     """Where the answer does not fit the contract. Empty: it fits."""
     tool_calls: Annotated[tuple[ToolCall, ...], Field(max_length=MAX_TOOL_CALLS)] = ()
     finish_reason: FinishReason = "stop"
+    """Why the model ended, where it was not by itself: ``length``, ``content_filter``, ``other``."""
     usage: Usage = Usage()
     attempt: Annotated[int, Field(ge=1)] = 1
     """The Temporal attempt that got the answer."""
-    milliseconds: Annotated[int, Field(ge=0)] = 0
     from_record: bool = False
     """Answered from an earlier run's record: nothing was called, nothing is charged."""
 
@@ -83,6 +83,6 @@ class ToolResponse(WireModel):
     result: Digest | None = None
     """The whole result, where it is over 16 KiB."""
     size_bytes: Annotated[int, Field(ge=0)] = 0
+    """The length of ``result``."""
     attempt: Annotated[int, Field(ge=1)] = 1
-    milliseconds: Annotated[int, Field(ge=0)] = 0
     from_record: bool = False

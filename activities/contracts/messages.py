@@ -37,13 +37,17 @@ class AssistantMessage(WireModel):
 
 
 class ToolMessage(WireModel):
-    """The answer to one tool call, as the model sees it."""
+    """The answer to one tool call.
+
+    A long one is stored once, as a blob of its own: ``result`` names it, and the model sees its beginning.
+    """
 
     role: Literal["tool"] = "tool"
     tool_call_id: Annotated[str, Field(max_length=200)]
     tool: Annotated[str, Field(max_length=200)]
-    text: Text
+    text: Text = ""
     is_error: bool = False
+    result: Digest | None = None
 
 
 Message = Annotated[UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]

@@ -8,11 +8,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from activities.errors import ConfigurationInvalid
-from scripts.attendance import Attendance, check_keys, find_input, note_differences, start
+from scripts.attendance import Attendance, find_input, note_differences, start
 from scripts.lookup import is_running
 from scripts.plan import Plan, make_plan, new_run_id, read_goal
 from scripts.results import EXIT_CODES, print_result, save_result
-from scripts.session import join_running, log_to_file, open_session, pools_of, quiet, unserved
+from scripts.session import check_keys, join_running, log_to_file, open_session, pools_of, quiet, unserved
 from scripts.terminal import COMPLETE, Json, Output
 from workers.admission import RunOrder
 from workers.registration import bind_store

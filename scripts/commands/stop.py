@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from scripts.lookup import find_run, is_running
-from scripts.session import log_to_file, open_existing, pools_of, serve_here, unserved
+from scripts.session import log_to_file, open_existing, serve_here, unserved
 from scripts.terminal import COMPLETE, FAILED, Json, Output
-from workers.runs import read_input, read_result
+from workers.runs import read_result
 from workers.settings import load_settings
 
 STOP_SECONDS = 30.0
@@ -32,11 +32,10 @@ async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = 
         if was_running and force:
             await handle.terminate("ostinato stop --force")
         elif was_running:
-            pools = pools_of((await read_input(session.client, run)).queues.values())
-            if await unserved(session.client, pools):
-                # Nobody is there who could carry the cancellation out.
-                await serve_here(stack, session.deployment, pools)
             await handle.cancel()
+            if await unserved(session.client, ["workflows"]):
+                # Nobody is there who could carry the cancellation out. Its calls need no worker to be cancelled.
+                await serve_here(stack, session.deployment, ["workflows"])
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 result = await read_result(handle)

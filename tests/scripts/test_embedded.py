@@ -66,7 +66,7 @@ def test_a_killed_run_is_taken_up_again_by_the_same_command(cli: Cli) -> None:
     assert "attempt 1" in err
 
 
-def test_ctrl_c_ends_an_embedded_run_within_seconds_and_it_can_be_taken_up(cli: Cli) -> None:
+def test_ctrl_c_ends_an_embedded_run_at_once_and_stop_ends_it_for_good(cli: Cli) -> None:
     command = ["run", "gated.yaml", "--goal", "emil", "--id", "later"]
     process = cli.start(*command)
     until(lambda: cli.arrived("emil"))
@@ -81,8 +81,16 @@ def test_ctrl_c_ends_an_embedded_run_within_seconds_and_it_can_be_taken_up(cli: 
     assert time.monotonic() - begun < 5
     assert any("--id later goes on with it" in line for line in said)
     assert "Traceback" not in "".join(said) + ended.err
-    cli.open_gate("emil")
-    assert "emil went through" in cli.run(*command).out
+    # No worker is there: stop brings one.
+    assert cli.run("stop", "later", "--json").json() == {
+        "run_id": "later",
+        "workflow_id": "later",
+        "stopped": True,
+        "status": "failed",
+    }
+    again = cli.run(*command)
+    assert again.code == 1
+    assert "ended already: run later" in again.err
 
 
 def test_a_run_goes_on_when_the_workers_that_served_it_end(cli: Cli) -> None:
@@ -91,8 +99,10 @@ def test_a_run_goes_on_when_the_workers_that_served_it_end(cli: Cli) -> None:
     second = cli.start("run", "gated.yaml", "--goal", "second", "--id", "second")
     until(lambda: cli.arrived("second"))
     assert interrupt(first, signal.SIGKILL).code == -signal.SIGKILL
+    killed = time.monotonic()
     assert second.stderr
     assert any("this command goes on with it" in line for line in second.stderr)
+    assert time.monotonic() - killed < 30  # the server itself remembers the dead worker for minutes
     for who in ("first", "second"):
         cli.open_gate(who)
     out, err = second.communicate(timeout=60)

@@ -66,3 +66,9 @@ def big(size: int) -> str:
 def always_wrong(output: object) -> list[str]:
     """A check that is never content."""
     return [f"not good enough: {str(output)[:20]}"]
+
+
+@tool(effect="read")
+def no_check(output: object) -> str:
+    """A check that does not return a list."""
+    return f"fine: {output}"

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from pydantic import SecretStr
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 from activities.contracts.failures import FailureKind
 from activities.errors import ConfigurationInvalid
@@ -25,7 +30,7 @@ from workers.client import connect
 from workers.converter import MAX_PAYLOAD_BYTES
 from workers.deployment import Deployment
 from workers.registration import bind_store, register_search_attributes
-from workers.runs import read_result, start_run
+from workers.runs import read_result
 from workers.server import ServerInfo
 from workers.settings import Settings, load_settings
 from workers.telemetry import start_logging, trace_id
@@ -106,12 +111,9 @@ async def test_one_trace_runs_from_the_client_to_the_model_call(workers: Workers
         return says("ok")
 
     async with workers(script) as bench:
-        with trace.get_tracer("test").start_as_current_span("client"):
-            ours = trace_id()
-            run = await bench.admit(one_agent())
-            await read_result(await start_run(bench.deployment.client, run))
+        await bench.run(one_agent())
+    (ours,) = [f"{s.context.trace_id:032x}" for s in spans.ended if s.name == "start agent" and s.context]
     assert seen == [ours]
-    assert run.trace_id == ours
     chat = [span for span in spans.ended if span.name.startswith("chat")]
     assert [f"{span.context.trace_id:032x}" for span in chat if span.context] == [ours]
     assert chat[0].attributes
@@ -175,3 +177,27 @@ async def test_a_store_of_another_namespace_is_refused_too(deployment: Deploymen
     await other.create("store.id", b"some-store some-namespace", scope_id="store.id")
     with pytest.raises(ConfigurationInvalid, match="is not the one of the namespace"):
         await bind_store(deployment.client, other)
+
+
+async def test_a_namespace_that_takes_no_more_search_attributes_says_what_to_register(server: ServerInfo) -> None:
+    """A namespace has room for ten keywords on SQL; here others have taken them all."""
+    client = await connect(load_settings(), address=server.address)
+    name = f"full-{new_run_id()}"
+    period = Duration(seconds=86_400)
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=period)
+    )
+    taken = {f"Taken{n}": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for n in range(10)}
+    request = AddSearchAttributesRequest(namespace=name, search_attributes=taken)
+    async with asyncio.timeout(20):
+        while True:  # a new namespace is usable about a second later
+            try:
+                await client.operator_service.add_search_attributes(request)
+                break
+            except RPCError:
+                await asyncio.sleep(0.1)
+    full = await Client.connect(server.address, namespace=name)
+    with pytest.raises(ConfigurationInvalid) as caught:
+        await register_search_attributes(full)
+    assert name in str(caught.value)
+    assert "OstinatoTeam (keyword)" in caught.value.fix

@@ -133,6 +133,14 @@ async def test_a_check_that_is_not_content_sends_the_answer_back(workers: Worker
     assert result.failure.kind is FailureKind.CONTRACT_VIOLATED
 
 
+async def test_a_check_that_is_none_fails_the_run_instead_of_the_workflow_task(workers: Workers) -> None:
+    async with workers(lambda *_: says_json({"answer": "x"})) as bench:
+        result = await asyncio.wait_for(bench.run(one_agent(output={"schema": ANSWER, "checks": ["no_check"]})), 20)
+    assert result.failure
+    assert result.failure.kind is FailureKind.CONFIGURATION_INVALID
+    assert "'no_check'" in result.failure.message
+
+
 async def test_a_quotation_that_is_not_there_is_never_accepted(workers: Workers, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo words here\n")
     lie = says_json({"quotes": [{"source": "a.txt:2", "quote": "three words here"}]})

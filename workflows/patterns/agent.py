@@ -88,6 +88,6 @@ def _result(run: RunInput, loop: AgentLoop, status: RunStatus) -> RunResult:
         attempts=1 + state.retries,
         tokens=state.usage.tokens,
         cost_usd=state.usage.cost_usd,
-        milliseconds=state.milliseconds,
+        milliseconds=round((workflow.time() - state.started_at) * 1000),
     )
     return RunResult(status=status, usage=state.usage, steps=(step,), missing=run.missing, thread=state.thread)

@@ -69,7 +69,7 @@ def _result(run: RunInput, node: CallNode, status: RunStatus, answer: ToolRespon
         step=node.name,
         status=status,
         attempts=answer.attempt if answer else 1,
-        milliseconds=answer.milliseconds if answer else 0,
+        milliseconds=round((workflow.time() - workflow.info().workflow_start_time.timestamp()) * 1000),
     )
     usage = Usage(tool_calls=1 if answer else 0)
     return RunResult(
