@@ -7,30 +7,36 @@ client's. The reader here only knows what the client uploaded.
 import asyncio
 
 from activities.contracts.snapshot import Snapshot, SnapshotFile, SnapshotRef
-from activities.object_store import PARALLEL, ObjectStore
+from activities.object_store import PARALLEL, ObjectStore, digest_of
 
 
-async def write_snapshot(store: ObjectStore, scope_id: str, files: dict[str, bytes], skipped: Snapshot) -> SnapshotRef:
-    """Upload files and then the manifest.
+def describe_files(files: dict[str, bytes], skipped: Snapshot) -> Snapshot:
+    """The manifest of files that are in memory.
 
     Args:
-        store: the object store.
-        scope_id: the lineage.
         files: display path to content, UTF-8.
         skipped: a manifest without files, with what was left out and why.
     """
+    described = (
+        SnapshotFile(path=path, digest=digest_of(files[path]), size_bytes=len(files[path])) for path in sorted(files)
+    )
+    return skipped.model_copy(update={"files": tuple(described)})
+
+
+async def write_snapshot(store: ObjectStore, scope_id: str, files: dict[str, bytes], skipped: Snapshot) -> SnapshotRef:
+    """Upload files and then their manifest; arguments as for ``describe_files``."""
     gate = asyncio.Semaphore(PARALLEL)
 
-    async def upload(path: str, data: bytes) -> SnapshotFile:
+    async def upload(data: bytes) -> None:
         async with gate:
-            return SnapshotFile(path=path, digest=await store.put(scope_id, data), size_bytes=len(data))
+            await store.put(scope_id, data)
 
-    uploaded = await asyncio.gather(*(upload(path, files[path]) for path in sorted(files)))
-    snapshot = skipped.model_copy(update={"files": tuple(uploaded)})
+    await asyncio.gather(*(upload(data) for data in files.values()))
+    snapshot = describe_files(files, skipped)
     return SnapshotRef(
         digest=await store.put_model(scope_id, snapshot),
-        files=len(uploaded),
-        size_bytes=sum(file.size_bytes for file in uploaded),
+        files=len(files),
+        size_bytes=sum(file.size_bytes for file in snapshot.files),
         skipped=snapshot.skipped_count,
     )
 

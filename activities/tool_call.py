@@ -7,7 +7,8 @@ exception, a timeout) is an answer to the agent, no failure.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 
 from pydantic import ValidationError
 from temporalio import activity
@@ -92,8 +93,9 @@ class ToolActivities:
         context = ToolContext(request_id=request_id, snapshot=snapshot)
         try:
             with tool_span(name):
-                async with asyncio.timeout(spec.timeout_seconds):
-                    return await tool(context, arguments), None
+                work = asyncio.wait_for(tool(context, arguments), spec.timeout_seconds)
+                # Once begun, a ``once`` effect is let to its end: an interrupted one would leave nobody knowing.
+                return await (_to_its_end(work) if spec.effect is Effect.ONCE else work), None
         except TimeoutError:
             if spec.effect is Effect.ONCE:
                 raise _unknown(name, f"it did not end within {spec.timeout_seconds:g} s") from None
@@ -123,6 +125,15 @@ class ToolActivities:
         ref = await self._threads.add_message(scope, message.model_copy(update={"text": "", "result": result}))
         ref = ref.model_copy(update={"tokens": estimate_tokens(preview(data, result))})
         return ToolResponse(message=ref, error=error, result=result, size_bytes=len(data))
+
+
+async def _to_its_end(work: Awaitable[str]) -> str:
+    """Wait for work that a cancellation must not interrupt. It has a timeout of its own."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    return task.result()
 
 
 def _unknown(tool: str, why: str) -> OutcomeUnknown:

@@ -16,6 +16,7 @@ from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 
 from activities.errors import ConfigurationInvalid, OstinatoError, redact
 from scripts.terminal import FAILED, INTERRUPTED, USAGE, Output, fix_of
+from workers.settings import debugging
 
 PIPE_CLOSED = 141
 """As a shell reports a program that SIGPIPE ended."""
@@ -98,7 +99,7 @@ def execute(arguments: list[str]) -> int:
 def _unexpected(error: Exception, output: Output) -> int:
     from temporalio.service import RPCError  # noqa: PLC0415 -- usage errors and help do without the SDK
 
-    if os.environ.get("OSTINATO_LOG_LEVEL", "").lower() == "debug":
+    if debugging():
         traceback.print_exception(error)
     if isinstance(error, RPCError):
         output.error(

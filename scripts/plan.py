@@ -1,7 +1,6 @@
 """What ``run`` is asked to do, checked in whole before any server is started: bad input costs a second and leaves nothing."""
 
 import secrets
-import stat
 import string
 import sys
 from dataclasses import dataclass
@@ -9,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from activities.contracts.profile import ModelChoice
-from activities.errors import ConfigurationInvalid
-from activities.snapshots import write_snapshot
+from activities.object_store import digest_of, encode_model
+from activities.snapshots import describe_files
 from workers.admission import RunOrder, build_profiles, check_goal, check_run_id
-from workers.deployment import Deployment
+from workers.deployment import load_tools
 from workers.input_folder import read_folder
+from workers.plugin import load_codec
 from workers.settings import Settings
 from workers.team_file import load_team
 from workflows import steps
@@ -40,22 +40,22 @@ class Plan:
         return {steps.model_queue(choice.provider) for choice in self.models.values()}
 
 
-async def make_plan(settings: Settings, team_path: Path, order: RunOrder) -> Plan:
+def make_plan(settings: Settings, team_path: Path, order: RunOrder) -> Plan:
     """Check everything that can be checked without a server.
 
     Raises:
         ConfigurationInvalid: the first thing that cannot work.
     """
     check_goal(order.goal)
-    team = _read_team(team_path)
+    team = load_team(team_path)
     if order.run_id:
         check_run_id(order.run_id)
-    deployment = await Deployment.offline(settings)
-    profiles = build_profiles(team, deployment, order.provider or settings.provider)
+    profiles = build_profiles(team, settings, load_tools(settings), order.provider or settings.provider)
+    load_codec(settings)
     digest = ""
     if order.folder is not None:
         files, skipped = read_folder(order.folder, order.include)
-        digest = (await write_snapshot(deployment.store, "plan", files, skipped)).digest
+        digest = digest_of(encode_model(describe_files(files, skipped)))
     models = {name: profile.models[0] for name, profile in profiles.items() if profile.models}
     return Plan(team, order, models, digest)
 
@@ -83,16 +83,3 @@ def differences(plan: Plan, run: RunInput) -> list[str]:
     if plan.queues != set(run.queues.values()):
         different.append("another provider")
     return different
-
-
-def _read_team(path: Path) -> TeamSpec:
-    # A pipe would be waited on for ever.
-    try:
-        special = not stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        special = False
-    if special:
-        raise ConfigurationInvalid(
-            f"the team file {str(path)!r} is no regular file", fix="give a team file, such as scripts/teams/ask.yaml"
-        )
-    return load_team(path)

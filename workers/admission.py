@@ -5,6 +5,7 @@ becomes a snapshot. So a roll-out changes no run under way, and a mistake costs 
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from activities.errors import ConfigurationInvalid
 from activities.outputs import check_schema
 from activities.providers.prices import DEFAULT_MODELS, price_of
 from activities.snapshots import write_snapshot
+from activities.tools.base import Tool
 from workers.deployment import Deployment
 from workers.input_folder import read_folder
 from workers.pools import PROVIDERS
@@ -24,6 +26,8 @@ from workers.settings import Settings
 from workers.team_file import nearest
 from workflows import steps
 from workflows.contracts import AgentNode, AgentSpec, Goal, RunInput, TeamSpec
+
+Tools = Mapping[str, Tool]
 
 OFFLINE = ModelChoice(provider="offline", model="extractive")
 
@@ -52,7 +56,9 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
     """
     check_run_id(order.run_id)
     check_goal(order.goal)
-    profiles = build_profiles(team, deployment, order.provider or deployment.settings.provider)
+    profiles = build_profiles(
+        team, deployment.settings, deployment.tools, order.provider or deployment.settings.provider
+    )
     store, scope_id = deployment.store, order.run_id
     snapshot: SnapshotRef | None = None
     missing: tuple[str, ...] = ()
@@ -90,7 +96,7 @@ def check_goal(goal: str) -> None:
     )
 
 
-def build_profiles(team: TeamSpec, deployment: Deployment, provider: str) -> dict[str, AgentProfile]:
+def build_profiles(team: TeamSpec, settings: Settings, tools: Tools, provider: str) -> dict[str, AgentProfile]:
     """What the activities need to know of each node: tools, contract and models, resolved.
 
     Raises:
@@ -100,7 +106,7 @@ def build_profiles(team: TeamSpec, deployment: Deployment, provider: str) -> dic
         raise ConfigurationInvalid(f"the provider {provider!r} is not known", fix=nearest(provider, list(PROVIDERS)))
     identity = f"{team.team}/{{}}@{team.version}"
     if not isinstance(team.root, AgentNode):
-        spec = _tool(team.root.tool, deployment, "the root call")
+        spec = _tool(team.root.tool, tools, "the root call")
         return {team.root.name: AgentProfile(agent=identity.format(team.root.name), tools=(spec,))}
     if team.root.agent not in team.agents:
         raise ConfigurationInvalid(
@@ -109,8 +115,8 @@ def build_profiles(team: TeamSpec, deployment: Deployment, provider: str) -> dic
         )
     profiles = {}
     for name, agent in team.agents.items():
-        model = resolve_model(name, agent, deployment.settings, provider)
-        profiles[name] = _profile(name, agent, deployment, model).model_copy(update={"agent": identity.format(name)})
+        model = resolve_model(name, agent, settings, provider)
+        profiles[name] = _profile(name, agent, tools, model).model_copy(update={"agent": identity.format(name)})
     return profiles
 
 
@@ -151,11 +157,11 @@ def describe_skipped(skipped: Snapshot) -> tuple[str, ...]:
     return (*named, *([f"{more} more input files could not be read"] if more > 0 else []))
 
 
-def _profile(name: str, agent: AgentSpec, deployment: Deployment, model: ModelChoice) -> AgentProfile:
+def _profile(name: str, agent: AgentSpec, tools: Tools, model: ModelChoice) -> AgentProfile:
     where = f"the agent {name!r}"
     if agent.output:
         check_schema(agent.output.schema_)
-    checks = tuple(_tool(check, deployment, where) for check in (agent.output.checks if agent.output else ()))
+    checks = tuple(_tool(check, tools, where) for check in (agent.output.checks if agent.output else ()))
     for check in checks:
         if check.effect is not Effect.READ:
             raise ConfigurationInvalid(
@@ -164,7 +170,7 @@ def _profile(name: str, agent: AgentSpec, deployment: Deployment, model: ModelCh
     return AgentProfile(
         agent=name,
         instructions=agent.instructions,
-        tools=tuple(_tool(tool, deployment, where) for tool in dict.fromkeys(agent.tools)),
+        tools=tuple(_tool(tool, tools, where) for tool in dict.fromkeys(agent.tools)),
         checks=checks,
         output=agent.output,
         models=(model,),
@@ -173,8 +179,7 @@ def _profile(name: str, agent: AgentSpec, deployment: Deployment, model: ModelCh
     )
 
 
-def _tool(name: str, deployment: Deployment, where: str) -> ToolSpec:
-    tools = deployment.tools
+def _tool(name: str, tools: Tools, where: str) -> ToolSpec:
     if name not in tools:
         raise ConfigurationInvalid(
             f"{where} names the tool {name!r}, which is not known", fix=nearest(name, sorted(tools))

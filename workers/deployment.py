@@ -1,7 +1,6 @@
 """A deployment as its clients and workers see it: settings, connection, object store, tools."""
 
 import importlib
-import uuid
 from dataclasses import dataclass
 
 from temporalio.client import Client
@@ -37,18 +36,6 @@ class Deployment:
         client = await connect(settings, address=address)
         store = ObjectStore(settings.store_address, namespace=client.namespace, codec=codec)
         return cls(settings, client, store, tools)
-
-    @classmethod
-    async def offline(cls, settings: Settings) -> "Deployment":
-        """A deployment to check teams and inputs against: connected to nothing, its store in memory only.
-
-        Raises:
-            ConfigurationInvalid: settings, tools or codec cannot be used.
-        """
-        tools = load_tools(settings)
-        load_codec(settings)
-        client = await Client.connect("localhost:1", lazy=True)
-        return cls(settings, client, ObjectStore(f"memory://{uuid.uuid4().hex}"), tools)
 
 
 def load_tools(settings: Settings) -> dict[str, Tool]:

@@ -111,6 +111,11 @@ def child_environment(*only: str, **extra: str) -> dict[str, str]:
     return {**kept, **extra}
 
 
+def debugging() -> bool:
+    """Whether tracebacks are wanted, asked where the settings themselves may be what is wrong."""
+    return os.environ.get("OSTINATO_LOG_LEVEL", "").lower() == "debug"
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings, with ``overrides`` on top.
 

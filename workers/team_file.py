@@ -1,6 +1,7 @@
 """Reads a team file: YAML without tags, aliases or duplicate keys; errors name file, line, field and the nearest word."""
 
 import difflib
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def load_team(path: Path | str) -> TeamSpec:
     """
     path = Path(path)
     try:
+        if not path.is_file():
+            raise FileNotFoundError(ENOENT, "no regular file" if path.exists() else "there is no such file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
@@ -49,7 +52,9 @@ def load_team(path: Path | str) -> TeamSpec:
     try:
         return TeamSpec.model_validate(value, extra="forbid")
     except ValidationError as error:
-        raise _explain(error.errors(include_url=False)[0], lines, path) from error
+        # A misspelt field is both unknown and missing; the unknown one says more.
+        found = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        raise _explain(found[0], lines, path) from error
 
 
 def nearest(word: str, known: list[str]) -> str:

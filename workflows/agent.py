@@ -19,9 +19,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
     from activities.contracts.messages import MessageRef, ToolCall, UserMessage, estimate_tokens
     from activities.contracts.steps import StepKey, Usage
-    from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
+    from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, LimitExceeded
     from workflows import steps
     from workflows.contracts import AgentSpec, AgentState, RunInput
+    from workflows.failures import stop_if_requested
 
 _problems = TypeAdapter(list[str])
 
@@ -38,6 +39,8 @@ class AgentLoop:
         self.path = path
         self.spec: AgentSpec = run.team.agents[agent]
         self.state = state
+        self.deadline = state.started_at + self.spec.limits.seconds
+        """Workflow time at which the step ends, seconds since 1970."""
 
     async def work(self, boundary: Boundary) -> ModelResponse:
         """Turn after turn until an answer fits; that answer.
@@ -57,6 +60,13 @@ class AgentLoop:
             else:
                 return response
             boundary(self.state)
+
+    def too_late(self) -> DeadlineExceeded:
+        """What ends a step whose time is used up."""
+        return DeadlineExceeded(
+            f"the agent {self.agent!r} did not end within {self.spec.limits.seconds:g} s",
+            fix=f"raise limits.seconds of {self.agent!r}, or give it less to do",
+        )
 
     async def _ask(self) -> ModelResponse:
         """One turn's model call."""
@@ -110,12 +120,19 @@ class AgentLoop:
 
         async def one(index: int, call: ToolCall) -> ToolResponse:
             async with gate:
-                return await self._call_tool(f"t{self.state.turns}.c{index}", call)
+                answer = await self._call_tool(f"t{self.state.turns}.c{index}", call)
+            # Counted here, as it ends: what was used counts even where a deadline or a stop ends the turn.
+            state = self.state
+            self._update(
+                usage=state.usage + Usage(tool_calls=1),
+                tool_errors=state.tool_errors + (answer.error is not None),
+                retries=state.retries + answer.attempt - 1,
+            )
+            return answer
 
         # All calls end before the first failure is raised: none is left running, no effect goes unseen.
         results = await asyncio.gather(*(one(i, call) for i, call in enumerate(calls)), return_exceptions=True)
         answers = [result for result in results if not isinstance(result, BaseException)]
-        self._settle_tools(answers)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -166,6 +183,7 @@ class AgentLoop:
         self._update(corrections=state.corrections + 1, append=(UserMessage(text=prompt),))
 
     async def _call_model(self, request: ModelRequest, *, summary: str) -> ModelResponse:
+        self._go_on()
         self._reserve()
         response = await steps.call_model(request, queue=self.run.queues[self.agent], summary=summary)
         self._update(
@@ -175,6 +193,7 @@ class AgentLoop:
         return response
 
     async def _call_tool(self, step: str, call: ToolCall, *, check: bool = False) -> ToolResponse:
+        self._go_on()
         request = ToolRequest(
             key=self._key(step),
             profile=self.run.profiles[self.agent],
@@ -186,6 +205,12 @@ class AgentLoop:
         return await steps.call_tool(
             request, tool_timeout=timedelta(seconds=seconds), summary=f"{self.agent}: {call.tool[:60]}"
         )
+
+    def _go_on(self) -> None:
+        """Refuse another call after the deadline or a stop: a call under way may end well in spite of either."""
+        stop_if_requested()
+        if workflow.time() >= self.deadline:
+            raise self.too_late()
 
     def _reserve(self) -> None:
         """Refuse a model call whose worst case does not fit what is left."""
@@ -203,14 +228,6 @@ class AgentLoop:
                     f"the next model call of the agent {self.agent!r} might exceed its limit on {what}: {needed:g} of {limit:g}",
                     fix=f"raise limits.{what} of {self.agent!r}, or give it less to do",
                 )
-
-    def _settle_tools(self, answers: list[ToolResponse]) -> None:
-        state = self.state
-        self._update(
-            usage=state.usage + Usage(tool_calls=len(answers)),
-            tool_errors=state.tool_errors + sum(answer.error is not None for answer in answers),
-            retries=state.retries + sum(answer.attempt - 1 for answer in answers),
-        )
 
     def _prompt_tokens(self) -> int:
         """The length of the next prompt: the window, what will be appended, and the instructions at the first turn."""

@@ -1,7 +1,7 @@
 """Unwraps what Temporal raises into our failure details, and wraps a failed run for Temporal."""
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 with workflow.unsafe.imports_passed_through():
@@ -23,6 +23,16 @@ def failed_run(result: RunResult) -> ApplicationError:
     if failure is None:
         raise ValueError("a failed run needs its failure")
     return ApplicationError(failure.message, result, type=failure.kind.value, non_retryable=True)
+
+
+def stop_if_requested() -> None:
+    """End the run as cancelled where somebody asked for it, whatever the calls under way made of that.
+
+    Raises:
+        CancelledError: a cancellation was requested.
+    """
+    if workflow.cancellation_reason() is not None:
+        raise CancelledError("the run was stopped")
 
 
 def _detail(error: BaseException) -> FailureDetail:

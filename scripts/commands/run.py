@@ -56,7 +56,7 @@ async def run(team: Path, /, *, options: Annotated[Options, Parameter(name="*")]
         include=options.include,
         provider=options.provider,
     )
-    plan = await make_plan(settings, team, order)
+    plan = make_plan(settings, team, order)
     known = bool(order.run_id)
     plan = replace(plan, order=replace(order, run_id=order.run_id or new_run_id(plan.team)))
     if options.detach:

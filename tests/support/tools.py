@@ -72,3 +72,12 @@ def always_wrong(output: object) -> list[str]:
 def no_check(output: object) -> str:
     """A check that does not return a list."""
     return f"fine: {output}"
+
+
+@tool(effect="once")
+async def send_patiently(context: ToolContext) -> str:
+    """An effect that takes its time, and whose interruption would be seen."""
+    _note("send_patiently begun", context, "-")
+    await asyncio.sleep(2)  # the work itself: longer than the latency of a cancellation
+    _note("send_patiently ended", context, "-")
+    return "sent"

@@ -329,3 +329,29 @@ def _texts(history: str) -> str:
     """The payloads of an exported history, decoded."""
     coded = re.findall(r'"data": "([A-Za-z0-9+/=]+)"', history)
     return " ".join(base64.b64decode(text).decode("utf-8", "replace") for text in coded)
+
+
+async def test_a_once_effect_under_way_is_let_to_its_end_when_the_run_is_stopped(
+    workers: Workers, effects: Path
+) -> None:
+    before = effects.read_text().count("send_patiently begun")
+    async with workers(in_order(calls(("send_patiently", {})))) as bench:
+        handle = await bench.start(one_agent(tools=["send_patiently"]))
+        async with asyncio.timeout(10):
+            while effects.read_text().count("send_patiently begun") == before:
+                await asyncio.sleep(0.01)
+        await handle.cancel()
+        result = await asyncio.wait_for(read_result(handle), 20)
+        assert len(bench.provider.calls) == 1  # nothing was begun after the stop
+    assert result.failure
+    assert result.failure.kind is FailureKind.CANCELLED
+    assert effects.read_text().count("send_patiently ended") == before + 1
+
+
+async def test_a_call_that_ends_well_after_the_deadline_begins_no_other(workers: Workers) -> None:
+    async with workers(in_order(calls(("send_patiently", {})))) as bench:
+        result = await bench.run(one_agent(tools=["send_patiently"], limits={"seconds": 0.5}))
+        assert len(bench.provider.calls) == 1
+    assert result.failure
+    assert result.failure.kind is FailureKind.DEADLINE_EXCEEDED
+    assert result.usage.tool_calls == 1

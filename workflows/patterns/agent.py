@@ -16,15 +16,13 @@ so. Messages: none yet. History: 6 events a model call, 6 a tool call; continues
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import UserMessage
-    from activities.errors import DeadlineExceeded
     from workflows.agent import AgentLoop
     from workflows.contracts import AgentNode, AgentState, RunInput, RunResult, RunStatus, StepReport
-    from workflows.failures import failed_run, failure_of
+    from workflows.failures import failed_run, failure_of, stop_if_requested
     from workflows.progress import continue_when_long, record_failure, show_progress
 
 _LIMITS = {FailureKind.LIMIT_EXCEEDED, FailureKind.DEADLINE_EXCEEDED}
@@ -44,22 +42,16 @@ class AgentWorkflow:
         node = run.team.root
         if not isinstance(node, AgentNode):
             raise TypeError("the workflow 'agent' takes a team whose root is an agent")
-        now = workflow.time()
-        state = run.state or AgentState(append=(UserMessage(text=run.goal),), started_at=now)
+        state = run.state or AgentState(append=(UserMessage(text=run.goal),), started_at=workflow.time())
         loop = AgentLoop(run, agent=node.agent, path=node.agent, state=state)
-        seconds = loop.spec.limits.seconds
         try:
-            async with asyncio.timeout(max(0.0, state.started_at + seconds - now)) as timer:
+            async with asyncio.timeout(max(0.0, loop.deadline - workflow.time())):
                 answer = await loop.work(lambda state: _between_turns(run, loop, state))
         except Exception as error:
-            if is_cancelled_exception(error) and not timer.expired():
-                raise
-            if timer.expired():
-                error = DeadlineExceeded(
-                    f"the agent {node.agent!r} did not end within {seconds:g} s",
-                    fix=f"raise limits.seconds of {node.agent!r}, or give it less to do",
-                )
-            return _ended(run, loop, failure_of(error, agent=node.agent, step=node.agent))
+            stop_if_requested()
+            late = workflow.time() >= loop.deadline
+            failure = failure_of(loop.too_late() if late else error, agent=node.agent, step=node.agent)
+            return _ended(run, loop, failure)
         output = answer.text if loop.spec.output is None else answer.output
         return _result(run, loop, RunStatus.COMPLETE).model_copy(update={"output": output})
 

@@ -14,7 +14,6 @@ import json
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ToolRequest, ToolResponse
@@ -23,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ToolFailed
     from workflows import steps
     from workflows.contracts import CallNode, RunInput, RunResult, RunStatus, StepReport
-    from workflows.failures import failed_run, failure_of
+    from workflows.failures import failed_run, failure_of, stop_if_requested
     from workflows.progress import record_failure
 
 
@@ -54,8 +53,7 @@ class CallWorkflow:
             if answer.error:
                 raise ToolFailed(f"the tool {node.tool!r} answered with an error: {answer.text[:400]}")
         except Exception as error:
-            if is_cancelled_exception(error):
-                raise
+            stop_if_requested()
             failure = failure_of(error, agent=node.name, step=node.name)
             record_failure(failure)
             result = _result(run, node, RunStatus.FAILED, None)
