@@ -111,7 +111,9 @@ class ToolActivities:
 
     async def _response(self, request: ToolRequest, text: str, error: ToolErrorKind | None) -> ToolResponse:
         """Store the message that the model will see; a long result whole beside it, with a preview in the message."""
+        # Half a surrogate pair has no UTF-8 form: it would fail the message's encoding after the effect.
         data = text.encode("utf-8", "replace")
+        text = data.decode("utf-8")
         if len(data) > MAX_RESULT_BYTES:
             raise PayloadTooLarge(
                 f"the tool {request.call.tool!r} returned {len(data):,} bytes; at most {MAX_RESULT_BYTES:,} are kept",

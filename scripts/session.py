@@ -32,6 +32,9 @@ MAX_LOG_BYTES = 10 * 1024 * 1024
 """A longer log file is begun anew by the next command that writes it."""
 POLLER_SECONDS = 75.0
 """A poll lasts a minute, and the server remembers who polled for five: who has not polled for longer is gone."""
+PASSING = "/run"
+"""The end of the identity of workers that live inside ``ostinato run`` and leave with it."""
+
 _RPC = timedelta(seconds=5)
 
 
@@ -122,10 +125,13 @@ def quiet() -> None:
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)), error_if_already_set=False)
 
 
-async def unserved(client: Client, pools: Iterable[str]) -> list[str]:
-    """The pools that no living worker polls for, as the server tells it."""
+async def unserved(client: Client, pools: Iterable[str], *, lasting: bool = False) -> list[str]:
+    """The pools that no living worker polls for, as the server tells it.
+
+    ``lasting``: workers inside another ``ostinato run`` do not count, for they leave with their run.
+    """
     names = list(pools)
-    served = await asyncio.gather(*(_is_served(client, name) for name in names))
+    served = await asyncio.gather(*(_is_served(client, name, lasting=lasting) for name in names))
     return [name for name, is_served in zip(names, served, strict=True) if not is_served]
 
 
@@ -140,7 +146,8 @@ async def serve_here(stack: AsyncExitStack, deployment: Deployment, pools: Seque
     Raises:
         ConfigurationInvalid: as ``workers.pools.running_pools`` says.
     """
-    await stack.enter_async_context(running_pools(deployment, pools))
+    mark = f"{os.getpid()}@{socket.gethostname()}{PASSING}"
+    await stack.enter_async_context(running_pools(deployment, pools, identity=mark))
 
 
 def check_keys(settings: Settings, pools: Sequence[str]) -> None:
@@ -179,18 +186,19 @@ async def _connect(settings: Settings, server: ServerInfo) -> Deployment:
     return await Deployment.connect(settings, address="" if server.origin == "configured" else server.address)
 
 
-async def _is_served(client: Client, pool: str) -> bool:
+async def _is_served(client: Client, pool: str, *, lasting: bool) -> bool:
     kind = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW if pool == "workflows" else TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
     request = DescribeTaskQueueRequest(
         namespace=client.namespace, task_queue=TaskQueue(name=f"ostinato-{pool}"), task_queue_type=kind
     )
     described = await client.workflow_service.describe_task_queue(request, timeout=_RPC)
-    return any(_lives(poller) for poller in described.pollers)
+    pollers = (p for p in described.pollers if not (lasting and p.identity.endswith(PASSING)))
+    return any(_lives(poller) for poller in pollers)
 
 
 def _lives(poller: PollerInfo) -> bool:
     """The server remembers workers that were killed; of this machine's we know better."""
     if time.time() - poller.last_access_time.seconds > POLLER_SECONDS:
         return False
-    pid, _, host = poller.identity.partition("@")
+    pid, _, host = poller.identity.removesuffix(PASSING).partition("@")
     return host != socket.gethostname() or not pid.isdigit() or bool(identity(int(pid)))

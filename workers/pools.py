@@ -80,10 +80,11 @@ def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelP
     return Pool(name, queue, (), (models.call_model,), settings.model_concurrency, (provider,))
 
 
-def make_worker(client: Client, pool: Pool, settings: Settings) -> Worker:
+def make_worker(client: Client, pool: Pool, settings: Settings, identity: str | None = None) -> Worker:
     """A worker for one pool, with the timings that the recovery promise rests on."""
     return Worker(
         client,
+        identity=identity,
         task_queue=pool.task_queue,
         workflows=pool.workflows,
         activities=pool.activities,
@@ -98,9 +99,18 @@ def make_worker(client: Client, pool: Pool, settings: Settings) -> Worker:
 
 @asynccontextmanager
 async def running_pools(
-    deployment: Deployment, names: Sequence[str], providers: Mapping[str, ModelProvider] | None = None
+    deployment: Deployment,
+    names: Sequence[str],
+    providers: Mapping[str, ModelProvider] | None = None,
+    identity: str | None = None,
 ) -> AsyncIterator[None]:
     """Workers for the pools, from a checked namespace to a drained shutdown.
+
+    Args:
+        deployment: where they serve.
+        names: rows of the table.
+        providers: in place of the real ones, by name; tests script them.
+        identity: what the server calls these workers; the SDK's ``pid@host`` where absent.
 
     Raises:
         ConfigurationInvalid: as ``workers.registration`` and ``build_pool`` say.
@@ -112,5 +122,5 @@ async def running_pools(
         for pool in pools:
             for provider in pool.providers:
                 stack.push_async_callback(provider.aclose)
-            await stack.enter_async_context(make_worker(deployment.client, pool, deployment.settings))
+            await stack.enter_async_context(make_worker(deployment.client, pool, deployment.settings, identity))
         yield

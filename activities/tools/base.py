@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
 
 from activities.contracts.profile import Effect, ToolSpec
 from activities.contracts.snapshot import SnapshotFile
@@ -69,10 +69,14 @@ class Tool:
         given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
         if self.context_parameter:
             given[self.context_parameter] = context
-        if inspect.iscoroutinefunction(self.function):
-            result = await self.function(**given)
-        else:
-            result = await asyncio.to_thread(self.function, **given)
+        try:
+            if inspect.iscoroutinefunction(self.function):
+                result = await self.function(**given)
+            else:
+                result = await asyncio.to_thread(self.function, **given)
+        except SystemExit as error:
+            # It would end the worker, and then every other worker that takes the call.
+            raise RuntimeError(f"the tool tried to end the process (exit {error.code})") from None
         if isinstance(result, str):
             return result
         return json.dumps(TypeAdapter(Any).dump_python(result, mode="json"), ensure_ascii=False)
@@ -117,14 +121,20 @@ def tool(
             else:
                 fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
         definitions: dict[str, Any] = fields
-        arguments = create_model(f"{label}_arguments", __config__=ConfigDict(extra="forbid"), **definitions)
-        spec = ToolSpec(
-            name=label,
-            description=description,
-            parameters=arguments.model_json_schema(),
-            effect=Effect(effect),
-            timeout_seconds=timeout_seconds,
-        )
+        try:
+            arguments = create_model(f"{label}_arguments", __config__=ConfigDict(extra="forbid"), **definitions)
+            spec = ToolSpec(
+                name=label,
+                description=description,
+                parameters=arguments.model_json_schema(),
+                effect=Effect(effect),
+                timeout_seconds=timeout_seconds,
+            )
+        except (PydanticUserError, ValidationError, ValueError) as error:
+            raise ConfigurationInvalid(
+                f"the tool {label!r} cannot be described to a model: {error}",
+                fix="use types that have a JSON form, and ToolContext (not optional) for the context",
+            ) from error
         return Tool(function, spec, arguments, context_parameter)
 
     return register

@@ -71,7 +71,7 @@ async def run(team: Path, /, *, options: Annotated[Options, Parameter(name="*")]
 async def _detach(settings: Settings, plan: Plan, output: Output) -> int:
     quiet()
     session = await join_running(settings)
-    if session is None or await unserved(session.client, pools_of(plan.queues)):
+    if session is None or await unserved(session.client, pools_of(plan.queues), lasting=True):
         raise ConfigurationInvalid(
             "--detach needs a deployment that goes on with the run, and none serves its pools",
             fix="start one with `ostinato up` in another terminal, or leave --detach away",

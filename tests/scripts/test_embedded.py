@@ -96,6 +96,8 @@ def test_ctrl_c_ends_an_embedded_run_at_once_and_stop_ends_it_for_good(cli: Cli)
 def test_a_run_goes_on_when_the_workers_that_served_it_end(cli: Cli) -> None:
     first = cli.start("run", "gated.yaml", "--goal", "first", "--id", "first")
     until(lambda: cli.arrived("first"))
+    detached = cli.run("run", "gated.yaml", "--goal", "third", "--detach")
+    assert (detached.code, "fix:" in detached.err) == (2, True)  # workers that leave with their run are no deployment
     second = cli.start("run", "gated.yaml", "--goal", "second", "--id", "second")
     until(lambda: cli.arrived("second"))
     assert interrupt(first, signal.SIGKILL).code == -signal.SIGKILL

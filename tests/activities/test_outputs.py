@@ -1,0 +1,51 @@
+"""The output contract: JSON or problems, bounded, and never a look outside."""
+
+import pytest
+
+from activities.contracts.base import Schema
+from activities.errors import ConfigurationInvalid
+from activities.outputs import MAX_PROBLEMS, check_schema, read_output
+
+NUMBERS: Schema = {"type": "array", "items": {"type": "integer"}}
+
+
+def test_an_answer_that_fits_has_no_problems() -> None:
+    assert read_output("[1, 2]", NUMBERS) == ([1, 2], ())
+    assert read_output("```json\n[1, 2]\n```", NUMBERS) == ([1, 2], ())
+
+
+def test_problems_name_their_place_and_are_bounded() -> None:
+    value, problems = read_output('["a", 1, "b", "c", "d", "e", "f", "g"]', NUMBERS)
+    assert value
+    assert len(problems) == MAX_PROBLEMS
+    assert problems[0] == "$[0]: 'a' is not of type 'integer'"
+
+
+@pytest.mark.parametrize("text", ["", "[1", "NaN", "[1] and more", "[" * 100_000, "Infinity"])
+def test_what_is_no_json_is_a_problem(text: str) -> None:
+    value, problems = read_output(text, NUMBERS)
+    assert value is None
+    assert len(problems) == 1
+
+
+def test_local_references_are_followed() -> None:
+    schema: Schema = {"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}
+    check_schema(schema)
+    assert read_output("3", schema) == (3, ())
+    assert read_output('"x"', schema)[1]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integre"},
+        {"$ref": "#/$defs/nothing"},
+        {"$ref": "http://127.0.0.1:9/schema.json"},
+        {"properties": {"a": {"$ref": "other.json"}}},
+        {"properties": 3},
+    ],
+)
+def test_a_contract_that_cannot_work_is_refused_before_anything_is_spent(schema: Schema) -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        check_schema(schema)
+    assert caught.value.fix
