@@ -140,13 +140,15 @@ def pools_of(queues: Iterable[str]) -> list[str]:
     return ["workflows", "tools", *sorted({queue.removeprefix("ostinato-") for queue in queues})]
 
 
-async def serve_here(stack: AsyncExitStack, deployment: Deployment, pools: Sequence[str]) -> None:
-    """Workers of this process for the pools, until the stack ends.
+async def serve_here(
+    stack: AsyncExitStack, deployment: Deployment, pools: Sequence[str], *, lasting: bool = False
+) -> None:
+    """Workers of this process for the pools, until the stack ends; ``lasting`` where that is a deployment.
 
     Raises:
         ConfigurationInvalid: as ``workers.pools.running_pools`` says.
     """
-    mark = f"{os.getpid()}@{socket.gethostname()}{PASSING}"
+    mark = f"{os.getpid()}@{socket.gethostname()}{'' if lasting else PASSING}"
     await stack.enter_async_context(running_pools(deployment, pools, identity=mark))
 
 

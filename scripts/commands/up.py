@@ -54,7 +54,7 @@ async def serve_until_stopped(session: Session, pools: Sequence[str], output: Ou
         return stop.is_set() or not await unserved(session.client, pools)
 
     async with AsyncExitStack() as stack:
-        await serve_here(stack, session.deployment, pools)
+        await serve_here(stack, session.deployment, pools, lasting=True)
         # Who waits for the ready line may start a run at once, and looks for pollers then.
         await until(is_ready, READY_SECONDS)
         server = session.server
