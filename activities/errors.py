@@ -46,6 +46,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Bound a text, drop control characters, and blank whatever is or looks like a credential."""
+    text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair would break whatever carries it
     for secret in secrets:
         if secret:
             text = text.replace(secret, "[redacted]")
@@ -212,7 +213,7 @@ class ConfigurationInvalid(OstinatoError):
     origin = Origin.OPERATOR
 
 
-def to_application_error(error: Exception) -> ApplicationError:
+def to_application_error(error: Exception, *, unsettled_calls: int = 0) -> ApplicationError:
     """Translate any exception for Temporal: pinned type, retry posture, Retry-After, bounded secret-free details."""
     if isinstance(error, ApplicationError):
         return error
@@ -222,9 +223,10 @@ def to_application_error(error: Exception) -> ApplicationError:
             origin=Origin.PLATFORM,
             retryable=True,
             message=redact(f"{type(error).__name__}: {error}"),
+            unsettled_calls=unsettled_calls,
         )
         return ApplicationError(detail.message, detail, type=detail.kind.value)
-    detail = error.detail()
+    detail = error.detail().model_copy(update={"unsettled_calls": unsettled_calls})
     return ApplicationError(
         detail.message,
         detail,

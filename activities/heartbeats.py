@@ -29,16 +29,20 @@ class Attempts:
         details = activity.info().heartbeat_details
         self._settled = int(details[0]) if details else 0
         self.lost = max(0, activity.info().attempt - 1 - self._settled)
+        self.paid = False
+        """Set once the provider has answered: whatever fails after that, the answer costs."""
 
     def beat(self) -> None:
         """Report that this attempt lives."""
         activity.heartbeat(self._settled)
 
-    def settle(self, error: Exception) -> None:
-        """This attempt ends with a known error."""
-        if not (isinstance(error, OstinatoError) and error.charged):
+    def settle(self, error: Exception) -> int:
+        """This attempt ends with an error; how many attempts, this one included, may have cost something."""
+        if isinstance(error, OstinatoError) and not error.charged and not self.paid:
             self._settled += 1
             self.beat()
+            return self.lost
+        return self.lost + 1
 
 
 @asynccontextmanager
@@ -52,8 +56,7 @@ async def durable_activity(key: StepKey) -> AsyncIterator[Attempts]:
         yield attempts
         log.info("%s done", activity.info().activity_type)
     except Exception as error:
-        attempts.settle(error)
-        translated = to_application_error(error)
+        translated = to_application_error(error, unsettled_calls=attempts.settle(error))
         # An exception that is none of ours is a bug: its traceback goes to the log. It does not go into history, where
         # a chained cause would carry whatever a library put into its message.
         known = isinstance(error, OstinatoError)

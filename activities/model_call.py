@@ -16,10 +16,10 @@ from activities.contracts.messages import AssistantMessage, MessageRef, ThreadRe
 from activities.contracts.profile import AgentProfile
 from activities.contracts.steps import Usage
 from activities.errors import ConfigurationInvalid, MalformedAnswer
-from activities.heartbeats import Attempts, durable_activity
+from activities.heartbeats import durable_activity
 from activities.object_store import ObjectStore
 from activities.outputs import read_output
-from activities.prompts import build_call, prompt_hash
+from activities.prompts import build_call, profile_tokens, prompt_hash
 from activities.providers.base import ModelProvider, ProviderAnswer
 from activities.records import Records
 from activities.telemetry import model_span, record_usage
@@ -67,11 +67,17 @@ class ModelActivities:
             provider, call = self._provider(profile, request), build_call(request, profile, messages, seconds)
             with model_span(provider.name, call.model) as span:
                 answer = await provider.request(call)
-                usage = _usage(profile, request, answer, attempts)
+                attempts.paid = True
+                usage = _usage(profile, request, answer, attempts.lost)
                 record_usage(span, usage)
             response = await self._response(request, profile, digests, answer)
             response = response.model_copy(update={"usage": usage, "attempt": info.attempt})
-            return await self._records.settle(request.key, hashed, response, run_id)
+            settled = await self._records.settle(request.key, hashed, response, run_id)
+            if settled is response:
+                return response
+            # Another attempt, thought dead, was first: its answer stands, and both were paid.
+            both = settled.usage + _usage(profile, request, answer, 0)
+            return settled.model_copy(update={"usage": both, "attempt": info.attempt})
 
     async def _window(self, request: ModelRequest) -> list[str]:
         """The digests of the prompt's messages: the thread's window and what is appended to it."""
@@ -96,9 +102,10 @@ class ModelActivities:
     ) -> ModelResponse:
         """Extend the thread by the answer, and read the answer by the contract."""
         if request.purpose == "summarise":
-            return ModelResponse(thread=await self._summarised(request, digests, answer.text), text=answer.text)
+            thread = await self._summarised(request, profile, digests, answer.text)
+            return ModelResponse(thread=thread, text=answer.text)
         message = AssistantMessage(text=answer.text, tool_calls=answer.tool_calls)
-        tokens = (answer.input_tokens or _tokens_before(request)) + (answer.output_tokens or message_tokens(message))
+        tokens = sum(_tokens(profile, request, answer))
         thread = await self._threads.extend(request.key.scope_id, digests, message, tokens=tokens)
         output: JsonValue = None
         problems: tuple[str, ...] = ()
@@ -114,7 +121,9 @@ class ModelActivities:
             finish_reason="stop" if answer.finish_reason == "tool_calls" else answer.finish_reason,
         )
 
-    async def _summarised(self, request: ModelRequest, digests: list[str], summary: str) -> ThreadRef:
+    async def _summarised(
+        self, request: ModelRequest, profile: AgentProfile, digests: list[str], summary: str
+    ) -> ThreadRef:
         if not summary.strip():
             raise MalformedAnswer("the model's summary of the conversation is empty")
         scope = request.key.scope_id
@@ -126,26 +135,31 @@ class ModelActivities:
         return await self._threads.commit(
             scope,
             [*digests[:start], ref.digest, *digests[end:]],
-            tokens=sum(message_tokens(m) for m in kept),
+            tokens=profile_tokens(profile) + sum(message_tokens(m) for m in kept),
             replaces=request.thread.digest if request.thread else None,
         )
 
 
-def _tokens_before(request: ModelRequest) -> int:
+def _tokens_before(request: ModelRequest, profile: AgentProfile) -> int:
+    """The estimated length of the prompt; a window's length includes the instructions, tools and contract."""
     appended = sum(m.tokens if isinstance(m, MessageRef) else message_tokens(m) for m in request.append)
-    return (request.thread.tokens if request.thread else 0) + appended
+    return (request.thread.tokens if request.thread else profile_tokens(profile)) + appended
 
 
-def _usage(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, attempts: Attempts) -> Usage:
+def _tokens(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer) -> tuple[int, int]:
+    """Input and output tokens: what the provider counted, or an estimate where it counts nothing."""
+    written = AssistantMessage(text=answer.text, tool_calls=answer.tool_calls)
+    return answer.input_tokens or _tokens_before(request, profile), answer.output_tokens or message_tokens(written)
+
+
+def _usage(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, lost: int) -> Usage:
     """The answer's usage and price, and the reservation of every attempt that was lost."""
-    prompt = answer.input_tokens or _tokens_before(request)
-    lost_prompt, lost_answer = attempts.lost * prompt, attempts.lost * profile.max_output_tokens
+    prompt, written = _tokens(profile, request, answer)
+    reserved_prompt, reserved_answer = lost * prompt, lost * profile.max_output_tokens
     return Usage(
-        input_tokens=answer.input_tokens,
-        output_tokens=answer.output_tokens,
-        cost_usd=profile.models[request.choice].cost_usd(
-            answer.input_tokens + lost_prompt, answer.output_tokens + lost_answer
-        ),
-        model_calls=1 + attempts.lost,
-        unsettled_tokens=lost_prompt + lost_answer,
+        input_tokens=prompt,
+        output_tokens=written,
+        cost_usd=profile.models[request.choice].cost_usd(prompt + reserved_prompt, written + reserved_answer),
+        model_calls=1 + lost,
+        unsettled_tokens=reserved_prompt + reserved_answer,
     )

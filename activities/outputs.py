@@ -16,6 +16,8 @@ from activities.errors import ConfigurationInvalid
 
 MAX_PROBLEMS = 5
 """Problems that one correction prompt names: a model mends a few at a time, and a thousand would fill its window."""
+MAX_DEPTH = 100
+"""Levels of nesting. Far beyond it neither the converter nor the validator can follow."""
 _FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL)
 
 
@@ -51,8 +53,13 @@ def read_output(text: str, schema: Schema) -> tuple[JsonValue, tuple[str, ...]]:
     fenced = _FENCE.match(text)
     try:
         value: JsonValue = json.loads(fenced.group(1) if fenced else text, parse_constant=_refuse)
+        json.dumps(
+            value, ensure_ascii=False
+        ).encode()  # half a surrogate pair can be written in JSON, and stored nowhere
     except (ValueError, RecursionError) as error:
         return None, (f"the answer is not JSON: {str(error)[:200]}",)
+    if is_deep(value):
+        return None, (f"the answer is nested more than {MAX_DEPTH} levels deep",)
     try:
         errors = sorted(
             Draft202012Validator(schema, registry=_OFFLINE).iter_errors(value), key=lambda error: error.json_path
@@ -60,6 +67,18 @@ def read_output(text: str, schema: Schema) -> tuple[JsonValue, tuple[str, ...]]:
     except RecursionError:
         return None, ("the answer is nested too deeply",)
     return value, tuple(f"{error.json_path}: {error.message}"[:300] for error in errors[:MAX_PROBLEMS])
+
+
+def is_deep(value: JsonValue) -> bool:
+    """Whether a value is nested more than ``MAX_DEPTH`` levels deep."""
+    layer: list[JsonValue] = [value]
+    for _ in range(MAX_DEPTH):
+        layer = [
+            inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+        ]
+    return bool(layer)
 
 
 def _references(value: JsonValue) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """From a ModelRequest to what the provider is asked, and to the hash that names it."""
 
+import json
 from collections.abc import Sequence
 
 from activities.contracts.calls import ModelRequest
-from activities.contracts.messages import Message, UserMessage
+from activities.contracts.messages import Message, UserMessage, estimate_tokens
 from activities.contracts.profile import AgentProfile
 from activities.providers.base import ProviderCall
 from activities.records import request_hash
@@ -39,6 +40,13 @@ def build_call(
         temperature=profile.temperature,
         timeout_seconds=timeout_seconds,
     )
+
+
+def profile_tokens(profile: AgentProfile) -> int:
+    """The estimated length of what every prompt begins with: instructions, tools and contract."""
+    tools = sum(estimate_tokens(tool.name + tool.description + json.dumps(tool.parameters)) for tool in profile.tools)
+    contract = estimate_tokens(json.dumps(profile.output.schema_)) if profile.output else 0
+    return estimate_tokens(profile.instructions) + tools + contract
 
 
 def prompt_hash(request: ModelRequest, profile: AgentProfile, digests: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Whose work is being done right now, for logs and spans; and the span names, in one place.
 
-The ``gen_ai.*`` names are the field's semantic conventions, which still move: only this module spells them.
+An exception's text may hold a key or a document: it goes to the log, which redacts, and never into a span. The
+``gen_ai.*`` names are the field's semantic conventions, which still move: only this module spells them.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ _tracer = trace.get_tracer("ostinato")
 def model_span(provider: str, model: str) -> Iterator[trace.Span]:
     """A span around one request to a model."""
     attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model}
-    with _tracer.start_as_current_span(f"chat {model}", kind=trace.SpanKind.CLIENT, attributes=attributes) as span:
+    with _tracer.start_as_current_span(
+        f"chat {model}", kind=trace.SpanKind.CLIENT, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as span:
         yield span
 
 
@@ -29,7 +32,9 @@ def model_span(provider: str, model: str) -> Iterator[trace.Span]:
 def tool_span(tool: str) -> Iterator[trace.Span]:
     """A span around one call of a tool."""
     attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool}
-    with _tracer.start_as_current_span(f"execute_tool {tool}", attributes=attributes) as span:
+    with _tracer.start_as_current_span(
+        f"execute_tool {tool}", attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as span:
         yield span
 
 

@@ -16,7 +16,7 @@ from temporalio import activity
 from activities.contracts.base import INLINE_BYTES
 from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
 from activities.contracts.messages import ToolMessage, estimate_tokens
-from activities.contracts.profile import AgentProfile, Effect
+from activities.contracts.profile import AgentProfile, Effect, ToolSpec
 from activities.errors import OstinatoError, OutcomeUnknown, PayloadTooLarge, redact
 from activities.heartbeats import durable_activity
 from activities.object_store import ObjectStore
@@ -26,8 +26,8 @@ from activities.telemetry import tool_span
 from activities.threads import Threads, preview
 from activities.tools.base import Tool, ToolContext
 
-MAX_RESULT_BYTES = 8 * 1024 * 1024
-"""The longest tool result that is kept at all."""
+MAX_RESULT = 8 * 1024 * 1024
+"""Characters of the longest tool result that is kept at all."""
 
 
 class ToolActivities:
@@ -52,7 +52,9 @@ class ToolActivities:
         """
         async with durable_activity(request.key):
             profile = await self._store.get_model(request.key.scope_id, request.profile, AgentProfile)
-            hashed = request_hash({"tool": request.call.tool, "arguments": request.call.arguments})
+            snapshot = request.snapshot.digest if request.snapshot else ""
+            seen = {"tool": request.call.tool, "arguments": request.call.arguments, "snapshot": snapshot}
+            hashed = request_hash(seen)
             info = activity.info()
             if found := await self._records.find(request.key, hashed, ToolResponse):
                 repeated = found.run_id != (info.workflow_run_id or "")
@@ -61,9 +63,21 @@ class ToolActivities:
                 text, error = await self._answer(request, profile, hashed, info.attempt)
                 response = await self._response(request, text, error)
                 response = await self._records.settle(request.key, hashed, response, info.workflow_run_id or "")
-            # The text is stored with the message, and only there; people see it in the activity's result.
-            (message,) = await self._threads.load(request.key.scope_id, [response.message.digest])
-            return response.model_copy(update={"text": message.text, "attempt": info.attempt})
+            return await self._shown(request, response.model_copy(update={"attempt": info.attempt}))
+
+    async def _shown(self, request: ToolRequest, response: ToolResponse) -> ToolResponse:
+        """The response with its text, which is stored with the message and only there, for people to see."""
+        scope, call_id = request.key.scope_id, request.call.tool_call_id
+        (message,) = await self._threads.load(scope, [response.message.digest])
+        if isinstance(message, ToolMessage) and message.tool_call_id != call_id:
+            # A record of an earlier run answers a call that the provider has numbered anew.
+            text = "" if message.result else message.text
+            again = message.model_copy(update={"tool_call_id": call_id, "text": text})
+            ref = await self._threads.add_message(scope, again)
+            response = response.model_copy(
+                update={"message": ref.model_copy(update={"tokens": response.message.tokens})}
+            )
+        return response.model_copy(update={"text": message.text})
 
     async def _answer(
         self, request: ToolRequest, profile: AgentProfile, hashed: str, attempt: int
@@ -86,16 +100,17 @@ class ToolActivities:
             )
             return redact(f"The arguments do not fit: {problems}.", self._secrets), ToolErrorKind.BAD_ARGUMENTS
         request_id = request_hash({"record": record_path(request.key, hashed)})
-        if spec.effect is Effect.ONCE:
-            await self._declare(request, hashed, Intent(request_id=request_id, tool=name, attempt=attempt))
         ref = request.snapshot
         snapshot = await open_snapshot(self._store, request.key.scope_id, ref) if ref else None
         context = ToolContext(request_id=request_id, snapshot=snapshot)
+        if spec.effect is Effect.ONCE:
+            # Last of all: whatever fails before this has certainly not begun the effect.
+            await self._declare(request, hashed, Intent(request_id=request_id, tool=name, attempt=attempt))
         try:
             with tool_span(name):
                 work = asyncio.wait_for(tool(context, arguments), spec.timeout_seconds)
                 # Once begun, a ``once`` effect is let to its end: an interrupted one would leave nobody knowing.
-                return await (_to_its_end(work) if spec.effect is Effect.ONCE else work), None
+                text = await (_to_its_end(work) if spec.effect is Effect.ONCE else work)
         except TimeoutError:
             if spec.effect is Effect.ONCE:
                 raise _unknown(name, f"it did not end within {spec.timeout_seconds:g} s") from None
@@ -104,6 +119,7 @@ class ToolActivities:
             raise
         except Exception as error:
             return redact(f"{type(error).__name__}: {error}", self._secrets), ToolErrorKind.RAISED
+        return _bounded(text, spec), None
 
     async def _declare(self, request: ToolRequest, hashed: str, intent: Intent) -> None:
         if not await self._records.intend(request.key, hashed, intent):
@@ -113,20 +129,25 @@ class ToolActivities:
         """Store the message that the model will see; a long result whole beside it, with a preview in the message."""
         # Half a surrogate pair has no UTF-8 form: it would fail the message's encoding after the effect.
         data = text.encode("utf-8", "replace")
-        text = data.decode("utf-8")
-        if len(data) > MAX_RESULT_BYTES:
-            raise PayloadTooLarge(
-                f"the tool {request.call.tool!r} returned {len(data):,} bytes; at most {MAX_RESULT_BYTES:,} are kept",
-                fix="let the tool return less, or write an artifact",
-            )
         call, scope = request.call, request.key.scope_id
-        message = ToolMessage(tool_call_id=call.tool_call_id, tool=call.tool, text=text, is_error=error is not None)
+        message = ToolMessage(tool_call_id=call.tool_call_id, tool=call.tool, is_error=error is not None)
         if len(data) <= INLINE_BYTES:
-            return ToolResponse(message=await self._threads.add_message(scope, message), error=error)
+            whole = message.model_copy(update={"text": data.decode("utf-8")})
+            return ToolResponse(message=await self._threads.add_message(scope, whole), error=error)
         result = await self._store.put(scope, data)
-        ref = await self._threads.add_message(scope, message.model_copy(update={"text": "", "result": result}))
+        ref = await self._threads.add_message(scope, message.model_copy(update={"result": result}))
         ref = ref.model_copy(update={"tokens": estimate_tokens(preview(data, result))})
         return ToolResponse(message=ref, error=error, result=result, size_bytes=len(data))
+
+
+def _bounded(text: str, spec: ToolSpec) -> str:
+    """A result that can be kept. What has happened ``once`` keeps a part of its result rather than none."""
+    if len(text) <= MAX_RESULT or spec.effect is Effect.ONCE:
+        return text[:MAX_RESULT]
+    raise PayloadTooLarge(
+        f"the tool {spec.name!r} returned {len(text):,} characters; at most {MAX_RESULT:,} are kept",
+        fix="let the tool return less, or write an artifact",
+    )
 
 
 async def _to_its_end(work: Awaitable[str]) -> str:

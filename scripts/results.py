@@ -92,7 +92,7 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
     output.text(
         f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
         f"{usage.input_tokens} + {usage.output_tokens} tokens, {usage.cost_usd:.4f} USD, "
-        f"{sum(step.milliseconds for step in result.steps)} ms in calls"
+        f"{sum(step.milliseconds for step in result.steps)} ms"
     )
     for path in artifacts:
         output.text(f"saved: {_short(path)}")

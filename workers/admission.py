@@ -16,6 +16,7 @@ from activities.contracts.profile import AgentProfile, Effect, ModelChoice, Tool
 from activities.contracts.snapshot import Snapshot, SnapshotRef
 from activities.errors import ConfigurationInvalid
 from activities.outputs import check_schema
+from activities.prompts import profile_tokens
 from activities.providers.prices import DEFAULT_MODELS, price_of
 from activities.snapshots import write_snapshot
 from activities.tools.base import Tool
@@ -75,6 +76,7 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
         profiles={name: await store.put_model(scope_id, profile) for name, profile in profiles.items()},
         queues={name: steps.model_queue(choice.provider) for name, choice in chosen.items()},
         prices={name: (c.input_usd_per_million, c.output_usd_per_million) for name, c in chosen.items()},
+        prompt_tokens={name: profile_tokens(profile) for name, profile in profiles.items()},
         tool_seconds={spec.name: spec.timeout_seconds for spec in specs},
         snapshot=snapshot,
         missing=missing,

@@ -7,7 +7,14 @@ import dataclasses
 import importlib
 
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
-from temporalio.converter import DataConverter, ExternalStorage, PayloadCodec, StorageDriver
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    ExternalStorage,
+    PayloadCodec,
+    StorageDriver,
+)
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -47,6 +54,8 @@ def data_converter(codec: PayloadCodec | None, driver: StorageDriver) -> DataCon
     """Pydantic JSON, then the codec, then large payloads out of history."""
     return DataConverter(
         payload_converter_class=BoundedPayloadConverter,
+        # Where payloads are coded, the messages of failures are: they quote documents and models.
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes if codec else DefaultFailureConverter,
         payload_codec=codec,
         external_storage=ExternalStorage(drivers=[driver], payload_size_threshold=INLINE_BYTES + 1024),
     )

@@ -87,15 +87,16 @@ async def bind_store(client: Client, store: ObjectStore) -> None:
     Raises:
         ConfigurationInvalid: as ``check_bond`` says.
     """
-    if store.address.startswith("memory:"):
-        return
     bond = await check_bond(client, store)
+    if store.address.startswith("memory:"):
+        return  # gone with this process, so nothing is written; a namespace that has another store was refused above
     if not bond.store_id:
         # Two workers that start at once write the same object: the loser reads the winner's mark.
         await store.create(STORE_MARK, f"{uuid.uuid4().hex} {bond.namespace_id}".encode(), scope_id=STORE_MARK)
         bond = await check_bond(client, store)
     if not bond.store_of_namespace:
         await _write_to_namespace(client, bond.store_id)
+        await check_bond(client, store)  # of two stores that came at the same time, the last writer's is the one
 
 
 async def _write_to_namespace(client: Client, store_id: str) -> None:

@@ -34,6 +34,8 @@ RunHandle = WorkflowHandle[Any, RunResult]
 
 RECONNECT_SECONDS = 60.0
 """How long ``follow`` waits for a server that went away: a killed dev server is back within two seconds."""
+MAX_SEARCHED_AGENTS = 25
+"""Agents of a team that a run is found by: 25 names of 64 characters and their quotes are 1,700 bytes."""
 MAX_CHAIN = 1000
 """Executions of one run that continued as new: at 4,000 events each, four million events."""
 
@@ -45,10 +47,13 @@ def start_options(run: RunInput) -> dict[str, Any]:
     """
     team = run.team
     agents = sorted(team.agents) if isinstance(team.root, AgentNode) else [team.root.name]
+    # The server takes 2,048 bytes for one search attribute; the root's agent is always found.
+    agents = [team.node_name(), *(name for name in agents if name != team.node_name())][:MAX_SEARCHED_AGENTS]
     return {
         "id": run.scope_id,
         "task_queue": steps.WORKFLOW_QUEUE,
         "task_timeout": policies.WORKFLOW_TASK_TIMEOUT,
+        "execution_timeout": _longest(run) + policies.EXECUTION_MARGIN,
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
         "static_summary": f"{team.team}: {' '.join(run.goal.split())}"[:200],
@@ -63,6 +68,14 @@ def start_options(run: RunInput) -> dict[str, Any]:
         # Fairness keys have at most 64 bytes; activities inherit the workflow's.
         "priority": Priority(fairness_key=hashlib.sha256(team.team.encode()).hexdigest()[:16]),
     }
+
+
+def _longest(run: RunInput) -> timedelta:
+    """How long the run may take by its own limits."""
+    root = run.team.root
+    if isinstance(root, AgentNode):
+        return timedelta(seconds=run.team.agents[root.agent].limits.seconds)
+    return policies.tool_schedule_to_close(run.tool_seconds.get(root.tool, 60.0))
 
 
 async def start_run(client: Client, run: RunInput) -> RunHandle:

@@ -7,22 +7,25 @@ tools run side by side), and nothing that grows with the conversation.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import TypeAdapter, ValidationError
 
     from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
+    from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import MessageRef, ToolCall, UserMessage, estimate_tokens
     from activities.contracts.steps import StepKey, Usage
     from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, LimitExceeded
     from workflows import steps
+    from workflows.budget import WorstCase, affordable_attempts, usage_of_failed_call
     from workflows.contracts import AgentSpec, AgentState, RunInput
-    from workflows.failures import stop_if_requested
+    from workflows.failures import failure_of, stop_if_requested
 
 _problems = TypeAdapter(list[str])
 
@@ -37,8 +40,12 @@ class AgentLoop:
         self.run = run
         self.agent = agent
         self.path = path
+        if agent not in run.team.agents or agent not in run.profiles or agent not in run.queues:
+            raise ConfigurationInvalid(f"the run knows no agent {agent!r}", fix="start runs that were admitted")
         self.spec: AgentSpec = run.team.agents[agent]
         self.state = state
+        self.unknown: list[FailureDetail] = []
+        """Effects that were begun and whose outcome nobody knows."""
         self.deadline = state.started_at + self.spec.limits.seconds
         """Workflow time at which the step ends, seconds since 1970."""
 
@@ -71,11 +78,12 @@ class AgentLoop:
     async def _ask(self) -> ModelResponse:
         """One turn's model call."""
         limits, state = self.spec.limits, self.state
+        out_of_turns = LimitExceeded(
+            f"the agent {self.agent!r} has no answer after {limits.turns} turns",
+            fix=f"raise limits.turns of {self.agent!r}, or make its instructions say when to stop",
+        )
         if state.turns >= limits.turns:
-            raise LimitExceeded(
-                f"the agent {self.agent!r} still asked for tools after {limits.turns} turns",
-                fix=f"raise limits.turns of {self.agent!r}, or make its instructions say when to stop",
-            )
+            raise out_of_turns
         turn = state.turns + 1
         response = await self._call_model(
             ModelRequest(
@@ -83,20 +91,24 @@ class AgentLoop:
                 profile=self.run.profiles[self.agent],
                 thread=state.thread,
                 append=state.append,
-                offer_tools=turn < limits.turns or limits.turns == 1,
+                offer_tools=turn < limits.turns,
             ),
             summary=f"{self.agent}: turn {turn}",
         )
         # The start of the text is kept for a partial result; the whole is in the thread.
         said = response.text or (json.dumps(response.output) if response.output is not None else "")
         self._update(thread=response.thread, append=(), turns=turn, last_text=said[:4000] or state.last_text)
+        if response.tool_calls and turn == limits.turns:
+            raise out_of_turns  # it was offered none
         return response
 
     async def _keep_window(self) -> None:
         """Replace the older part of the window by a summary where the next prompt would be too long."""
         state, limit = self.state, self.spec.limits.context_tokens
-        if state.thread is None or self._prompt_tokens() <= limit or state.thread.messages < 4:
+        if self._prompt_tokens() <= limit:
             return
+        if state.thread is None or state.thread.messages < 4:
+            raise self._too_long()
         response = await self._call_model(
             ModelRequest(
                 key=self._key(f"t{state.turns + 1}.s"),
@@ -107,6 +119,15 @@ class AgentLoop:
             summary=f"{self.agent}: summarise {state.thread.tokens} tokens",
         )
         self._update(thread=response.thread, summaries=state.summaries + 1)
+        if self._prompt_tokens() > limit:
+            raise self._too_long()
+
+    def _too_long(self) -> LimitExceeded:
+        return LimitExceeded(
+            f"the next prompt of the agent {self.agent!r} has about {self._prompt_tokens()} tokens, more than its limit on"
+            f" context_tokens: {self.spec.limits.context_tokens}",
+            fix=f"raise limits.context_tokens of {self.agent!r}, or let its tools return less",
+        )
 
     async def _use_tools(self, calls: tuple[ToolCall, ...]) -> None:
         """Call all tools of one answer, side by side; their results go into the next turn by reference."""
@@ -120,7 +141,7 @@ class AgentLoop:
 
         async def one(index: int, call: ToolCall) -> ToolResponse:
             async with gate:
-                answer = await self._call_tool(f"t{self.state.turns}.c{index}", call)
+                answer = await self._note_unknown(self._call_tool(f"t{self.state.turns}.c{index}", call))
             # Counted here, as it ends: what was used counts even where a deadline or a stop ends the turn.
             state = self.state
             self._update(
@@ -144,8 +165,20 @@ class AgentLoop:
                 fix=f"look at its tools and instructions, or raise limits.tool_errors of {self.agent!r}",
             )
 
+    async def _note_unknown(self, calling: Awaitable[ToolResponse]) -> ToolResponse:
+        """Remember an effect whose outcome is not known: it is reported whatever else ends the step."""
+        try:
+            return await calling
+        except ActivityError as error:
+            failure = failure_of(error, agent=self.agent, step=self.path)
+            if failure.kind is FailureKind.OUTCOME_UNKNOWN:
+                self.unknown.append(failure)
+            raise
+
     async def _problems(self, response: ModelResponse) -> tuple[str, ...]:
         """Why an answer is not accepted; empty: it is."""
+        if response.finish_reason == "content_filter":
+            return ("It was stopped by the provider's content filter.",)
         if response.finish_reason == "length":
             return (f"It was cut off at {self.spec.limits.output_tokens} tokens; answer in fewer.",)
         if response.problems:
@@ -184,8 +217,14 @@ class AgentLoop:
 
     async def _call_model(self, request: ModelRequest, *, summary: str) -> ModelResponse:
         self._go_on()
-        self._reserve()
-        response = await steps.call_model(request, queue=self.run.queues[self.agent], summary=summary)
+        worst = self._worst_case()
+        attempts = affordable_attempts(self.agent, self.spec.limits, self.state.usage, worst)
+        queue = self.run.queues[self.agent]
+        try:
+            response = await steps.call_model(request, queue=queue, attempts=attempts, summary=summary)
+        except ActivityError as error:
+            self._update(usage=self.state.usage + usage_of_failed_call(error, worst, attempts))
+            raise
         self._update(
             usage=self.state.usage + response.usage,
             retries=self.state.retries + response.attempt - 1,
@@ -212,28 +251,17 @@ class AgentLoop:
         if workflow.time() >= self.deadline:
             raise self.too_late()
 
-    def _reserve(self) -> None:
-        """Refuse a model call whose worst case does not fit what is left."""
-        limits, usage = self.spec.limits, self.state.usage
-        prompt, answer = self._prompt_tokens(), limits.output_tokens
+    def _worst_case(self) -> WorstCase:
+        """What one attempt of the next model call may cost."""
+        prompt, answer = self._prompt_tokens(), self.spec.limits.output_tokens
         price_in, price_out = self.run.prices.get(self.agent, (0.0, 0.0))
-        worst_usd = (prompt * price_in + answer * price_out) / 1_000_000
-        for what, needed, limit in (
-            ("model_calls", usage.model_calls + 1, limits.model_calls),
-            ("tokens", usage.tokens + prompt + answer, limits.tokens),
-            ("cost_usd", usage.cost_usd + worst_usd, limits.cost_usd),
-        ):
-            if needed > limit:
-                raise LimitExceeded(
-                    f"the next model call of the agent {self.agent!r} might exceed its limit on {what}: {needed:g} of {limit:g}",
-                    fix=f"raise limits.{what} of {self.agent!r}, or give it less to do",
-                )
+        return WorstCase(prompt + answer, (prompt * price_in + answer * price_out) / 1_000_000)
 
     def _prompt_tokens(self) -> int:
-        """The length of the next prompt: the window, what will be appended, and the instructions at the first turn."""
+        """The length of the next prompt: the window (instructions, tools and contract included), and what is appended."""
         state = self.state
         appended = sum(m.tokens if isinstance(m, MessageRef) else estimate_tokens(m.text) for m in state.append)
-        return appended + (state.thread.tokens if state.thread else estimate_tokens(self.spec.instructions))
+        return appended + (state.thread.tokens if state.thread else self.run.prompt_tokens.get(self.agent, 0))
 
     def _key(self, step: str) -> StepKey:
         return StepKey(scope_id=self.run.scope_id, path=self.path, step=step, generation=self.run.generation)

@@ -125,6 +125,8 @@ class RunInput(WireModel):
     generation: int = 0
     prices: dict[str, tuple[CostUsd, CostUsd]] = {}
     """Node name to US dollars for a million input and output tokens of its model, for reservations."""
+    prompt_tokens: dict[str, Tokens] = {}
+    """Node name to the estimated length of what each of its prompts begins with: instructions, tools and contract."""
     tool_seconds: dict[str, float] = {}
     """Tool name to the bound of one call."""
     missing: Annotated[tuple[Line, ...], Field(max_length=100)] = ()

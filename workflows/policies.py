@@ -15,11 +15,12 @@ WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
 """How long a workflow task that a lost worker has taken is waited for. The default of 10 s would break the 4 s promise; a
 replay of the longest history that we allow (4,000 events) takes well under a second."""
 
-RECORD_GRACE = timedelta(seconds=10)
-"""The HTTP request ends this much before start-to-close, so that its timeout is translated and named."""
+EXECUTION_MARGIN = timedelta(minutes=15)
+"""How much longer than by its own limits a run may take before the server ends it: the longest call under way at the
+deadline is cancelled within seconds, so this bounds only what our own code cannot, such as a payload that was lost."""
 
 MODEL_START_TO_CLOSE = timedelta(seconds=190)
-"""One attempt: 180 s of HTTP (long answers of reasoning models) + RECORD_GRACE."""
+"""One attempt: 180 s of HTTP (long answers of reasoning models), and 10 s to name its timeout and write the record."""
 MODEL_ATTEMPTS = 6
 MODEL_SCHEDULE_TO_CLOSE = timedelta(seconds=1300)
 """6 attempts * 190 s + back-off (0.2 + 1 + 5 + 25 + 30 s, or Retry-After) = 1201 s, rounded up.

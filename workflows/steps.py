@@ -1,5 +1,6 @@
 """The only place that schedules activities: task queue, timeouts, retries and the one-line summary for the UI."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
@@ -20,8 +21,8 @@ def model_queue(provider: str) -> str:
     return f"ostinato-models-{provider}"
 
 
-async def call_model(request: ModelRequest, *, queue: str, summary: str) -> ModelResponse:
-    """One model call.
+async def call_model(request: ModelRequest, *, queue: str, attempts: int, summary: str) -> ModelResponse:
+    """One model call; ``attempts`` is as many as its budget allows.
 
     Raises:
         ActivityError: read it with ``workflows.failures``.
@@ -33,7 +34,7 @@ async def call_model(request: ModelRequest, *, queue: str, summary: str) -> Mode
         start_to_close_timeout=policies.MODEL_START_TO_CLOSE,
         schedule_to_close_timeout=policies.MODEL_SCHEDULE_TO_CLOSE,
         heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-        retry_policy=policies.MODEL_RETRY,
+        retry_policy=replace(policies.MODEL_RETRY, maximum_attempts=attempts),
         # A cancelled run ends only when its calls have ended: nothing is left running behind its back.
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,

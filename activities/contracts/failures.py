@@ -1,6 +1,9 @@
 """What went wrong, as data: a kind, whose fault it was, and whether trying again can help."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from activities.contracts.base import Line, WireModel
 
@@ -55,3 +58,5 @@ class FailureDetail(WireModel):
     """One sentence: what to do about it. Empty where there is nothing to do but wait."""
     agent: str = ""
     step: str = ""
+    unsettled_calls: Annotated[int, Field(ge=0)] = 0
+    """Attempts that may have cost something although no answer came of them."""

@@ -15,7 +15,10 @@ import inspect
 import json
 import typing
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
@@ -24,6 +27,10 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, Vali
 from activities.contracts.profile import Effect, ToolSpec
 from activities.contracts.snapshot import SnapshotFile
 from activities.errors import ConfigurationInvalid
+
+THREADS = 64
+"""Blocking tools under way at once in one process: somewhat more than the pool's default of 50 calls."""
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
 
 
 class SnapshotReader(Protocol):
@@ -73,7 +80,9 @@ class Tool:
             if inspect.iscoroutinefunction(self.function):
                 result = await self.function(**given)
             else:
-                result = await asyncio.to_thread(self.function, **given)
+                # Not the loop's own threads: tools that hang would starve the search index and the offline model.
+                call = partial(copy_context().run, partial(self.function, **given))
+                result = await asyncio.get_running_loop().run_in_executor(_threads, call)
         except SystemExit as error:
             # It would end the worker, and then every other worker that takes the call.
             raise RuntimeError(f"the tool tried to end the process (exit {error.code})") from None

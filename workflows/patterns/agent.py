@@ -20,8 +20,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import UserMessage
+    from activities.errors import ConfigurationInvalid
     from workflows.agent import AgentLoop
-    from workflows.contracts import AgentNode, AgentState, RunInput, RunResult, RunStatus, StepReport
+    from workflows.contracts import AgentState, RunInput, RunResult, RunStatus, StepReport
     from workflows.failures import failed_run, failure_of, stop_if_requested
     from workflows.progress import continue_when_long, record_failure, show_progress
 
@@ -39,19 +40,17 @@ class AgentWorkflow:
         Raises:
             ApplicationError: the run failed; the type is the failure's kind, the details hold the RunResult.
         """
-        node = run.team.root
-        if not isinstance(node, AgentNode):
-            raise TypeError("the workflow 'agent' takes a team whose root is an agent")
+        name = run.team.node_name()
         state = run.state or AgentState(append=(UserMessage(text=run.goal),), started_at=workflow.time())
-        loop = AgentLoop(run, agent=node.agent, path=node.agent, state=state)
+        try:
+            loop = AgentLoop(run, agent=name, path=name, state=state)
+        except ConfigurationInvalid as error:
+            raise failed_run(RunResult(status=RunStatus.FAILED, failure=error.detail())) from error
         try:
             async with asyncio.timeout(max(0.0, loop.deadline - workflow.time())):
                 answer = await loop.work(lambda state: _between_turns(run, loop, state))
-        except Exception as error:
-            stop_if_requested()
-            late = workflow.time() >= loop.deadline
-            failure = failure_of(loop.too_late() if late else error, agent=node.agent, step=node.agent)
-            return _ended(run, loop, failure)
+        except (Exception, asyncio.CancelledError) as error:
+            return _ended(run, loop, _why(loop, error))
         output = answer.text if loop.spec.output is None else answer.output
         return _result(run, loop, RunStatus.COMPLETE).model_copy(update={"output": output})
 
@@ -59,6 +58,19 @@ class AgentWorkflow:
 def _between_turns(run: RunInput, loop: AgentLoop, state: AgentState) -> None:
     show_progress(loop.agent, state)
     continue_when_long(run, state)
+
+
+def _why(loop: AgentLoop, error: BaseException) -> FailureDetail:
+    """What ended the step: an unknown outcome before all else, then a stop, then the deadline, then the error itself.
+
+    Raises:
+        CancelledError: the run was stopped.
+    """
+    if loop.unknown:
+        return loop.unknown[0]
+    stop_if_requested()
+    late = workflow.time() >= loop.deadline
+    return failure_of(loop.too_late() if late else error, agent=loop.agent, step=loop.path)
 
 
 def _ended(run: RunInput, loop: AgentLoop, failure: FailureDetail) -> RunResult:
@@ -82,4 +94,5 @@ def _result(run: RunInput, loop: AgentLoop, status: RunStatus) -> RunResult:
         cost_usd=state.usage.cost_usd,
         milliseconds=round((workflow.time() - state.started_at) * 1000),
     )
-    return RunResult(status=status, usage=state.usage, steps=(step,), missing=run.missing, thread=state.thread)
+    missing = (*run.missing, *(unknown.message for unknown in loop.unknown))[-100:]
+    return RunResult(status=status, usage=state.usage, steps=(step,), missing=missing, thread=state.thread)
