@@ -23,7 +23,11 @@ def model_span(provider: str, model: str) -> Iterator[trace.Span]:
     """A span around one request to a model."""
     attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model}
     with _tracer.start_as_current_span(
-        f"chat {model}", kind=trace.SpanKind.CLIENT, attributes=attributes, record_exception=False, set_status_on_exception=False
+        f"chat {model}",
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as span:
         yield span
 

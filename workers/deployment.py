@@ -10,6 +10,7 @@ from activities.object_store import ObjectStore
 from activities.tools.base import Tool, collect_tools
 from workers.client import connect
 from workers.plugin import load_codec
+from workers.server import running_server
 from workers.settings import Settings, load_settings
 
 BUILT_IN_TOOLS = ("activities.tools.documents", "activities.tools.quotes")
@@ -33,6 +34,8 @@ class Deployment:
         """
         settings = settings or load_settings()
         tools, codec = load_tools(settings), load_codec(settings)
+        if not address and (server := await running_server(settings)) and server.origin != "configured":
+            address = server.address  # the dev server of this home, on whichever port it found
         client = await connect(settings, address=address)
         store = ObjectStore(settings.store_address, namespace=client.namespace, codec=codec)
         return cls(settings, client, store, tools)

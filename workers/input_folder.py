@@ -54,7 +54,7 @@ def read_folder(folder: Path, include: Sequence[str] = ()) -> tuple[dict[str, by
         found = (
             f"{len(skipped)} files were skipped, the first: {skipped[0].path}: {skipped[0].reason}"
             if skipped
-            else "it is empty"
+            else ("no file fits --include" if include else "it is empty")
         )
         raise ConfigurationInvalid(f"nothing in {folder} can be read: {found}", fix="choose a folder with text files")
     return files, Snapshot(files=(), skipped=tuple(skipped[:100]), skipped_count=len(skipped))

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from activities.contracts.base import Schema
+from activities.outputs import schema_validator
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_values import Slot, booleans, labels, numbers, strings
 
@@ -39,7 +38,7 @@ class _Filler:
     def __init__(self, schema: Schema, material: Material) -> None:
         self._root = schema
         self._material = material
-        self._validator = Draft202012Validator(schema)
+        self._validator = schema_validator(schema)
 
     def value(self, schema: Any, slot: Slot, depth: int) -> Any:
         """The first candidate that fits, else the first at all."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from activities.outputs import first_match
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_labels import closest
 from activities.providers.offline_reading import NOTHING
@@ -85,11 +86,7 @@ def strings(schema: dict[str, Any], slot: Slot) -> Iterator[str]:
         yield _sized(text, least, most)
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
-        try:
-            found = [match[0] for text in [*texts, slot.question] if (match := re.search(pattern, text))]
-        except re.error:
-            found = []
-        yield from (text for text in found if text)
+        yield from (found for text in [*texts, slot.question] if (found := first_match(pattern, text)))
         yield from ("", "0", "a", "A", "0000", "none", "1970-01-01")
 
 

@@ -75,7 +75,7 @@ class OpenAIProvider:
         if self._is_openai and not self._key:
             raise AuthenticationFailed(
                 "There is no key for OpenAI.",
-                fix="Set the provider's key on the workers, or set its base URL to a server that needs none.",
+                fix="set OPENAI_API_KEY where the workers run, or OPENAI_BASE_URL to a server that needs no key",
             )
         try:
             model = self._model(call.model)

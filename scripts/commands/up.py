@@ -1,6 +1,7 @@
 """``ostinato up``: a Temporal server and workers of all pools in one process. And ``serve_until_stopped`` for ``worker``."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -19,8 +20,11 @@ from scripts.session import (
 )
 from scripts.terminal import COMPLETE, Json, Output
 from workers.pools import POOLS
+from workers.server import running_server
 from workers.settings import load_settings
 
+LOOK_SECONDS = 2.0
+"""How often a deployment looks whether its dev server's keeper lives; three misses end it."""
 READY_SECONDS = 15.0
 """How long the first polls may take to reach the server; it takes a tenth of a second."""
 
@@ -44,6 +48,25 @@ async def up(*, as_json: Json = False) -> int:
     return COMPLETE
 
 
+async def _served(session: Session, stop: asyncio.Event) -> None:
+    """Wait for the end. A dead server is brought back by its keeper; where the keeper is dead too, nobody would.
+
+    Raises:
+        ConfigurationInvalid: the dev server and its keeper are gone.
+    """
+    gone = 0
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        is_there = session.server.origin == "configured" or await running_server(session.deployment.settings)
+        gone = 0 if is_there else gone + 1
+        if gone >= 3:
+            raise ConfigurationInvalid(
+                "the Temporal server of this folder was killed together with its keeper",
+                fix="start this command again: runs go on from where they were",
+            )
+
+
 async def serve_until_stopped(session: Session, pools: Sequence[str], output: Output, more: str) -> None:
     """Serve pools until SIGINT or SIGTERM; then calls under way are given their time."""
     stop = asyncio.Event()
@@ -65,6 +88,6 @@ async def serve_until_stopped(session: Session, pools: Sequence[str], output: Ou
         output.text(more)
         output.object({"address": server.address, "ui": server.ui_url, "version": server.version, "pools": list(pools)})
         output.flush()
-        await stop.wait()
+        await _served(session, stop)
         leave_at_second_interrupt()
         output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")

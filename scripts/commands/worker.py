@@ -2,9 +2,10 @@
 
 from activities.errors import ConfigurationInvalid
 from scripts.commands.up import serve_until_stopped
-from scripts.session import join_running, log_to_stderr
+from scripts.session import log_to_stderr, open_session
 from scripts.terminal import COMPLETE, Json, Output
 from workers.pools import POOLS
+from workers.server import running_server
 from workers.settings import load_settings
 
 
@@ -24,11 +25,12 @@ async def worker(*pools: str, as_json: Json = False) -> int:
             fix=f"choose among {', '.join(POOLS)}, or all",
         )
     log_to_stderr(settings)
-    session = await join_running(settings)
-    if session is None:
+    if await running_server(settings) is None:
         raise ConfigurationInvalid(
             "there is no Temporal server to work for",
             fix="set TEMPORAL_ADDRESS to one that runs, or start one with `ostinato up`",
         )
-    await serve_until_stopped(session, names, output, "SIGTERM ends it when the calls under way have ended")
+    # A user of the dev server like any other: it stays while this worker does.
+    async with open_session(settings, output) as session:
+        await serve_until_stopped(session, names, output, "SIGTERM ends it when the calls under way have ended")
     return COMPLETE

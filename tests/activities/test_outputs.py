@@ -49,3 +49,32 @@ def test_a_contract_that_cannot_work_is_refused_before_anything_is_spent(schema:
     with pytest.raises(ConfigurationInvalid) as caught:
         check_schema(schema)
     assert caught.value.fix
+
+
+def test_a_catastrophic_pattern_is_a_problem_and_not_a_blocked_worker() -> None:
+    schema: Schema = {"type": "string", "pattern": "^(a+|[a-z A-Z.,]+)+$"}
+    check_schema(schema)
+    _, problems = read_output('"' + "a" * 5000 + '!"', schema)
+    assert len(problems) == 1
+    assert "cannot be checked" in problems[0]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "#/properties/a"}}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
+        {"patternProperties": {"^a": {"type": "string"}}},
+    ],
+)
+def test_circles_and_property_patterns_are_refused(schema: Schema) -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        check_schema(schema)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["[" * 150 + "1" + "]" * 150, '["\\ud800"]'])
+def test_what_cannot_be_passed_on_is_a_problem(text: str) -> None:
+    value, problems = read_output(text, {"type": "array"})
+    assert value is None
+    assert len(problems) == 1

@@ -6,7 +6,9 @@
 import importlib
 import json
 import pkgutil
+from enum import EnumType
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,13 +21,16 @@ LOCK = Path(__file__).with_name("schema_lock.json")
 Shapes = dict[str, dict[str, dict[str, Any]]]
 
 
-def current() -> Shapes:
-    """Each wire model's fields: type as JSON Schema, and whether it must be given."""
+def wire_modules() -> list[ModuleType]:
     names = [info.name for info in pkgutil.iter_modules(activities.contracts.__path__, "activities.contracts.")]
-    modules = [workflow_contracts, *map(importlib.import_module, names)]
+    return [workflow_contracts, *map(importlib.import_module, names)]
+
+
+def current() -> Shapes:
+    """Each wire model's fields: type as JSON Schema, whether it must be given, and its default."""
     models = {
         value
-        for module in modules
+        for module in wire_modules()
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, WireModel) and value.__module__ == module.__name__
     }
@@ -36,11 +41,21 @@ def shape(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
     schema = model.model_json_schema()
     required = set(schema.get("required", []))
     fields = schema.get("properties", {})
-    return {name: {"type": strip(field), "required": name in required} for name, field in fields.items()}
+    return {
+        name: {"type": strip(field), "required": name in required, "default": field.get("default")}
+        for name, field in fields.items()
+    }
+
+
+def vocabularies() -> dict[str, list[str]]:
+    """The words of each closed set that is on the wire."""
+    found = {value for module in wire_modules() for value in vars(module).values() if isinstance(value, EnumType)}
+    own = (value for value in found if value.__module__.startswith(("activities.contracts", "workflows.contracts")))
+    return {f"{value.__module__}.{value.__name__}": sorted(map(str, value.__members__.values())) for value in own}
 
 
 def strip(value: Any) -> Any:
-    """Types and bounds only: descriptions, titles and defaults may change freely."""
+    """Types and bounds only: descriptions and titles may change freely. (The words of closed sets are locked apart.)"""
     if isinstance(value, dict):
         return {k: strip(v) for k, v in sorted(value.items()) if k not in {"description", "title", "default"}}
     return [strip(item) for item in value] if isinstance(value, list) else value
@@ -58,6 +73,8 @@ def breaks(locked: Shapes, now: Shapes) -> list[str]:
                 found.append(f"{model}.{name} is gone")
             elif now[model][name]["type"] != field["type"]:
                 found.append(f"{model}.{name} changed its type")
+            elif now[model][name].get("default") != field.get("default"):
+                found.append(f"{model}.{name} changed its default, which histories leave out")
             elif now[model][name]["required"] and not field["required"]:
                 found.append(f"{model}.{name} became required")
         found += [
@@ -68,12 +85,23 @@ def breaks(locked: Shapes, now: Shapes) -> list[str]:
     return found
 
 
+def lost_words(locked: dict[str, list[str]], now: dict[str, list[str]]) -> list[str]:
+    """Words that histories may hold and that nobody could read any more."""
+    return [f"{name}: {word}" for name, words in locked.items() for word in words if word not in now.get(name, [])]
+
+
+def whole() -> dict[str, Any]:
+    return {"models": current(), "vocabularies": vocabularies()}
+
+
 def test_no_contract_breaks() -> None:
-    assert breaks(json.loads(LOCK.read_text()), current()) == []
+    locked = json.loads(LOCK.read_text())
+    assert breaks(locked["models"], current()) == []
+    assert lost_words(locked["vocabularies"], vocabularies()) == []
 
 
 def test_the_lock_is_up_to_date() -> None:
-    assert json.loads(LOCK.read_text()) == current(), "run python -m tests.contracts.test_schema_lock"
+    assert json.loads(LOCK.read_text()) == whole(), "run python -m tests.contracts.test_schema_lock"
 
 
 def test_the_lock_bites() -> None:
@@ -88,7 +116,10 @@ def test_the_lock_bites() -> None:
     assert breaks(locked, {"m.A": grown}) == ["m.A.z is new and has no default"]
     grown["z"]["required"] = False
     assert breaks(locked, {"m.A": grown}) == []
+    other_default = {**locked["m.A"], "y": {**locked["m.A"]["y"], "default": 3}}
+    assert breaks(locked, {"m.A": other_default}) == ["m.A.y changed its default, which histories leave out"]
+    assert lost_words({"m.E": ["a", "b"]}, {"m.E": ["a", "c"]}) == ["m.E: b"]
 
 
 if __name__ == "__main__":
-    LOCK.write_text(json.dumps(current(), indent=1, sort_keys=True) + "\n")
+    LOCK.write_text(json.dumps(whole(), indent=1, sort_keys=True) + "\n")

@@ -1,5 +1,7 @@
 """``ostinato run`` without a deployment: server and workers in its own process, and a run that outlives it."""
 
+import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -128,3 +130,15 @@ def test_a_partial_result_exits_with_3_and_says_what_is_missing(cli: Cli) -> Non
     assert (ended.code, value["status"]) == (3, "partial"), ended.err
     assert value["failure"]["kind"] == "limit_exceeded"
     assert value["failure"]["message"] in value["missing"]
+
+
+def test_up_ends_with_a_reason_when_its_server_and_keeper_are_killed(cli: Cli) -> None:
+    process = cli.start("up", "--json")
+    assert process.stdout
+    assert json.loads(process.stdout.readline())["pools"]
+    state = json.loads((cli.home / "server" / "state.json").read_text())
+    os.kill(state["keeper_pid"], signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "killed together with its keeper" in err
+    assert "fix:" in err

@@ -81,3 +81,31 @@ async def send_patiently(context: ToolContext) -> str:
     await asyncio.sleep(2)  # the work itself: longer than the latency of a cancellation
     _note("send_patiently ended", context, "-")
     return "sent"
+
+
+@tool(effect="once", timeout_seconds=4)
+async def send_and_hang(context: ToolContext) -> str:
+    """Begin an effect that never ends."""
+    _note("send_and_hang", context, "-")
+    await asyncio.sleep(30)
+    return "never"
+
+
+@tool(effect="read")
+def echo(text: str) -> str:
+    """Return the text."""
+    return text
+
+
+_meeting: list[int] = []
+
+
+@tool(effect="read")
+async def meet() -> int:
+    """How many of these are under way at once."""
+    _meeting.append(1)
+    try:
+        await asyncio.sleep(0.3)  # long enough for every other call that may come to come
+        return len(_meeting)
+    finally:
+        _meeting.pop()

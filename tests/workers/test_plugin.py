@@ -201,3 +201,8 @@ async def test_a_namespace_that_takes_no_more_search_attributes_says_what_to_reg
         await register_search_attributes(full)
     assert name in str(caught.value)
     assert "OstinatoTeam (keyword)" in caught.value.fix
+
+
+async def test_a_client_finds_the_dev_server_of_its_home(server: ServerInfo, settings: Settings) -> None:
+    found = await Deployment.connect(settings)
+    assert found.client.service_client.config.target_host == server.address
