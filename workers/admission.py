@@ -5,6 +5,7 @@ becomes a snapshot. So a roll-out changes no run under way, and a mistake costs 
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from workers.pools import PROVIDERS
 from workers.settings import Settings
 from workers.team_file import nearest
 from workflows import steps
-from workflows.contracts import AgentNode, AgentSpec, Goal, RunInput, TeamSpec
+from workflows.contracts import AgentNode, AgentSpec, CallNode, Goal, RunInput, TeamSpec
 
 Tools = Mapping[str, Tool]
 
@@ -109,6 +110,7 @@ def build_profiles(team: TeamSpec, settings: Settings, tools: Tools, provider: s
     identity = f"{team.team}/{{}}@{team.version}"
     if not isinstance(team.root, AgentNode):
         spec = _tool(team.root.tool, tools, "the root call")
+        _check_arguments(team.root, tools[spec.name])
         return {team.root.name: AgentProfile(agent=identity.format(team.root.name), tools=(spec,))}
     if team.root.agent not in team.agents:
         raise ConfigurationInvalid(
@@ -179,6 +181,20 @@ def _profile(name: str, agent: AgentSpec, tools: Tools, model: ModelChoice) -> A
         temperature=agent.temperature,
         max_output_tokens=agent.limits.output_tokens,
     )
+
+
+def _check_arguments(node: CallNode, tool: Tool) -> None:
+    """Refuse arguments that the tool would refuse; ``$goal`` stands for any text."""
+    given = {name: "the goal" if value == "$goal" else value for name, value in node.arguments.items()}
+    try:
+        tool.arguments.model_validate_json(json.dumps(given))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "arguments"
+        raise ConfigurationInvalid(
+            f"the root call's arguments do not fit the tool {node.tool!r}: {where}: {first['msg']}",
+            fix=nearest(where, sorted(tool.arguments.model_fields)),
+        ) from error
 
 
 def _tool(name: str, tools: Tools, where: str) -> ToolSpec:

@@ -58,7 +58,7 @@ def ask(*messages: Message, **options: object) -> ProviderCall:
         "timeout_seconds": 10.0,
         **options,
     }
-    return ProviderCall(**fields)  # type: ignore[arg-type]
+    return ProviderCall(**fields)  # type: ignore[arg-type] # fields by name
 
 
 async def test_one_question_and_its_answer(server: FakeOpenAI, provider: OpenAIProvider) -> None:
