@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -219,5 +220,8 @@ async def _first_event(handle: WorkflowHandle[Any, Any]) -> HistoryEvent:
 
 
 def _summary(event: HistoryEvent) -> str:
-    data = event.user_metadata.summary.data.decode("utf-8", "replace").strip('"')
-    return data or event.activity_task_scheduled_event_attributes.activity_type.name
+    """The call's one-line summary; its type where a codec has made the summary unreadable from here."""
+    summary = event.user_metadata.summary
+    if summary.metadata.get("encoding") == b"json/plain":
+        return str(json.loads(summary.data))
+    return event.activity_task_scheduled_event_attributes.activity_type.name
