@@ -174,7 +174,10 @@ def check(outcome: Outcome, point: str) -> None:
         return
     assert outcome.result.status is RunStatus.COMPLETE, outcome.result
     assert outcome.result.output == "All done: sent to ann"
-    assert kinds.count("book_room") == (2 if point == "effect:book_room" else 1)
+    # Activity 2 runs beside book_room, so a death there may catch book_room after its effect and before its record: then
+    # it is called again with the same request id, which the line above counts once.
+    allowed = {"effect:book_room": {2}, "before:2": {1, 2}, "after:2": {1, 2}}
+    assert kinds.count("book_room") in allowed.get(point, {1})
     lost = point.startswith(("answered:", "during:"))
     assert outcome.requests == MODEL_CALLS + lost  # a recorded call is never made again
     # A death before the request counts as lost too: nobody can tell it from one during the request.

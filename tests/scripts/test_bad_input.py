@@ -41,7 +41,7 @@ CASES: dict[str, tuple[Callable[[Cli], object], list[str], str]] = {
     "empty folder": (lambda cli: (cli.folder / "empty").mkdir(), ["--input", "empty"], "it is empty"),
     "pipe": (_fifo, ["--input", "pipe"], "not a regular file"),
     "nothing readable": (_only_unreadable, ["--input", "odd"], "6 files were skipped"),
-    "include finds nothing": (lambda _: None, ["--include", "*.pdf"], "it is empty"),
+    "include finds nothing": (lambda _: None, ["--include", "*.pdf"], "no file fits --include"),
     "unknown provider": (lambda _: None, ["--provider", "opanai"], "did you mean 'openai'?"),
     "provider without a key": (lambda _: None, ["--provider", "openai"], "set OPENAI_API_KEY"),
     "bad id": (lambda _: None, ["--id", "a/../b"], "the run id"),
