@@ -18,8 +18,8 @@ def show_progress(agent: str, state: AgentState) -> None:
     """Update the workflow's details in the Temporal UI. They are answered from memory and cost no event."""
     usage = state.usage
     workflow.set_current_details(
-        "| agent | turns | tool calls | tokens | USD |\n|---|---|---|---|---|\n"
-        f"| {agent} | {state.turns} | {usage.tool_calls} | {usage.tokens} | {usage.cost_usd:.4f} |"
+        "| agent | turns | summaries | tool calls | tokens | USD |\n|---|---|---|---|---|---|\n"
+        f"| {agent} | {state.turns} | {state.summaries} | {usage.tool_calls} | {usage.tokens} | {usage.cost_usd:.4f} |"
     )
 
 
