@@ -78,7 +78,7 @@ def no_check(output: object) -> str:
 async def send_patiently(context: ToolContext) -> str:
     """An effect that takes its time, and whose interruption would be seen."""
     _note("send_patiently begun", context, "-")
-    await asyncio.sleep(2)  # the work itself: longer than the latency of a cancellation
+    await asyncio.sleep(6)  # the work itself: longer than the latency of a cancellation, and than a deadline of 4 s
     _note("send_patiently ended", context, "-")
     return "sent"
 

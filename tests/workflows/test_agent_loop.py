@@ -350,7 +350,7 @@ async def test_a_once_effect_under_way_is_let_to_its_end_when_the_run_is_stopped
 
 async def test_a_call_that_ends_well_after_the_deadline_begins_no_other(workers: Workers) -> None:
     async with workers(in_order(calls(("send_patiently", {})))) as bench:
-        result = await bench.run(one_agent(tools=["send_patiently"], limits={"seconds": 1.5}))
+        result = await bench.run(one_agent(tools=["send_patiently"], limits={"seconds": 4}))
         assert len(bench.provider.calls) == 1
     assert result.failure
     assert result.failure.kind is FailureKind.DEADLINE_EXCEEDED
