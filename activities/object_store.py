@@ -8,32 +8,32 @@ whatever belongs to a lineage lies under ``lineages/<scope_id>/`` and nowhere el
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Final, TypeVar
-from urllib.parse import unquote, urlsplit
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, MemoryStore
 from pydantic import BaseModel, ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec, WithSerializationContext, WorkflowSerializationContext
 
 from activities.errors import BlobMissing, ConfigurationInvalid, StoreUnavailable
+from activities.store_backends import OPERATION_SECONDS, bucket_is_missing, explain, open_backend
 
 CACHE_BYTES = 64 * 1024 * 1024
 """Blobs kept in memory by one worker process: some thousand windows of 16 KiB messages."""
-OPERATION_SECONDS = 30.0
-"""Bound of one store operation; a local one takes well under a millisecond."""
 PARALLEL = 32
 """Operations of one batch under way at once."""
+PROBE = "store.check"
+"""Written once by ``check``, and never read."""
+_PAGE = 500
+"""Objects of one listing or deletion request: half of what S3 takes."""
 _CODED: Final = b"ostinato/coded/1\n"
 
 Model = TypeVar("Model", bound=BaseModel)
-Store = LocalStore | MemoryStore
-_memory_stores: dict[str, MemoryStore] = {}
 
 
 def digest_of(data: bytes) -> str:
@@ -46,27 +46,14 @@ def encode_model(model: BaseModel) -> bytes:
     return model.model_dump_json().encode()
 
 
-def open_backend(address: str) -> Store:
-    """The obstore behind an address: ``file:///folder`` (made where missing) or ``memory://name`` (this process only).
+@dataclass(frozen=True)
+class StoredObject:
+    """One object as a listing tells it."""
 
-    Raises:
-        ConfigurationInvalid: another scheme, or a folder that cannot be written.
-    """
-    parts = urlsplit(address)
-    if parts.scheme == "memory":
-        return _memory_stores.setdefault(address, MemoryStore())
-    if parts.scheme == "file" and parts.path.startswith("/"):
-        folder = Path(unquote(parts.path))
-        try:
-            return LocalStore(folder, mkdir=True)
-        except (BaseError, OSError) as error:
-            raise ConfigurationInvalid(
-                f"the object store {address!r} cannot be opened: {error}",
-                fix="make the folder writable, or set OSTINATO_STORE",
-            ) from error
-    raise ConfigurationInvalid(
-        f"the object store's address {address!r} is not understood", fix="use file:///folder or memory://name"
-    )
+    path: str
+    """Below the address's prefix."""
+    size: int
+    modified: datetime
 
 
 class ObjectStore:
@@ -127,43 +114,114 @@ class ObjectStore:
 
         return list(await asyncio.gather(*(one(digest) for digest in digests)))
 
+    async def check(self) -> None:
+        """Ask the store for what every run needs of it: an answer, permission to write, and an atomic ``create``.
+
+        Raises:
+            ConfigurationInvalid: it cannot be used as it is; for the start, where waiting would not mend it.
+        """
+        try:
+            # The object is there from the first time on: then one refused request says all of it.
+            lax = await self.create(PROBE, b"1", scope_id=PROBE) and await self.create(PROBE, b"2", scope_id=PROBE)
+            await self.read(PROBE, scope_id=PROBE)
+        except StoreUnavailable as error:
+            raise ConfigurationInvalid(str(error), fix=error.fix) from error
+        if lax:
+            raise ConfigurationInvalid(
+                f"the object store {self.address} overwrites where it is told not to (If-None-Match is ignored)",
+                fix="use a store with conditional writes: without them two workers could both be the first",
+            )
+
     async def create(self, path: str, data: bytes, *, scope_id: str) -> bool:
         """Write a named object unless it exists: ``True`` where this call wrote it. Atomic."""
         try:
-            async with _errors(path):
-                await obstore.put_async(self._backend, path, await self._encode(data, scope_id), mode="create")
+            await self._put(path, await self._encode(data, scope_id), "create")
         except AlreadyExistsError:
             return False
         return True
 
     async def write(self, path: str, data: bytes, *, scope_id: str) -> None:
         """Write a named object, over what is there. Atomic."""
-        async with _errors(path):
-            await obstore.put_async(self._backend, path, await self._encode(data, scope_id))
+        await self._put(path, await self._encode(data, scope_id), "overwrite")
 
     async def read(self, path: str, *, scope_id: str) -> bytes | None:
         """Read a named object; ``None`` where there is none."""
         try:
-            async with _errors(path):
+            async with self._errors(path):
                 result = await obstore.get_async(self._backend, path)
                 return await self._decode(bytes(await result.bytes_async()), scope_id)
         except FileNotFoundError:
             return None
 
+    async def modified(self, path: str) -> datetime | None:
+        """When a named object was last written; ``None`` where there is none."""
+        try:
+            async with self._errors(path):
+                return (await obstore.head_async(self._backend, path))["last_modified"]
+        except FileNotFoundError:
+            return None
+
+    async def list_objects(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """The objects below a prefix, in no order, page by page; each page has the time of one operation."""
+        pages = aiter(obstore.list(self._backend, prefix, chunk_size=_PAGE))
+        while True:
+            async with self._errors(prefix):
+                page = await anext(pages, None)
+            if page is None:
+                return
+            for item in page:
+                yield StoredObject(item["path"], item["size"], item["last_modified"])
+
     async def list_paths(self, prefix: str) -> AsyncIterator[str]:
         """The paths below a prefix, in no order."""
-        async with _errors(prefix, bounded=False):
-            async for chunk in obstore.list(self._backend, prefix):
-                for item in chunk:
-                    yield item["path"]
+        async for item in self.list_objects(prefix):
+            yield item.path
 
     async def delete_lineage(self, scope_id: str) -> int:
         """Delete everything of a lineage; the number of objects."""
         paths = [path async for path in self.list_paths(f"lineages/{scope_id}/")]
-        for start in range(0, len(paths), 500):
-            async with _errors(scope_id):
-                await obstore.delete_async(self._backend, paths[start : start + 500])
+        await self.delete_paths(paths)
         return len(paths)
+
+    async def delete_paths(self, paths: Sequence[str]) -> None:
+        """Delete objects. Those that are gone already are no error: two may delete at once."""
+        for start in range(0, len(paths), _PAGE):
+            page = paths[start : start + _PAGE]
+            try:
+                async with self._errors(page[0]):
+                    await obstore.delete_async(self._backend, page)
+            except FileNotFoundError:
+                # One was gone, and that leaves open what became of the others.
+                for index in range(0, len(page), PARALLEL):
+                    await asyncio.gather(*(self._delete(path) for path in page[index : index + PARALLEL]))
+            for path in page:
+                self._cached_bytes -= len(self._cache.pop(path, b""))
+
+    async def _delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            async with self._errors(path):
+                await obstore.delete_async(self._backend, path)
+
+    async def _put(self, path: str, data: bytes, mode: Literal["create", "overwrite"]) -> None:
+        try:
+            async with self._errors(path):
+                await obstore.put_async(self._backend, path, data, mode=mode, use_multipart=False)
+        except FileNotFoundError as error:
+            why, fix = explain(error, self.address)
+            raise StoreUnavailable(f"the object store {self.address} {why} (at {path!r})", fix=fix) from error
+
+    @asynccontextmanager
+    async def _errors(self, path: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(OPERATION_SECONDS):
+                yield
+        except AlreadyExistsError:
+            raise
+        except (BaseError, OSError, TimeoutError) as error:
+            if isinstance(error, FileNotFoundError) and not bucket_is_missing(error):
+                raise
+            why, fix = explain(error, self.address)
+            raise StoreUnavailable(f"the object store {self.address} {why} (at {path!r})", fix=fix) from error
 
     def _remember(self, path: str, data: bytes) -> None:
         if len(data) > CACHE_BYTES // 8 or path in self._cache:
@@ -208,14 +266,3 @@ def parse_model(data: bytes, kind: type[Model]) -> Model:
         return kind.model_validate_json(data)
     except ValidationError as error:
         raise BlobMissing(f"a stored {kind.__name__} cannot be read: {error.errors()[0]['msg']}") from error
-
-
-@asynccontextmanager
-async def _errors(path: str, *, bounded: bool = True) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(OPERATION_SECONDS if bounded else None):
-            yield
-    except (AlreadyExistsError, FileNotFoundError):
-        raise
-    except (BaseError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"the object store failed at {path!r}: {type(error).__name__}: {error}") from error

@@ -9,21 +9,40 @@ import asyncio
 from activities.contracts.snapshot import Snapshot, SnapshotFile, SnapshotRef
 from activities.object_store import PARALLEL, ObjectStore, digest_of
 
+NAMED = 20
+"""Files that a list for people names; the rest is a number."""
 
-def describe_files(files: dict[str, bytes], skipped: Snapshot) -> Snapshot:
+
+def describe_files(files: dict[str, bytes], found: Snapshot) -> Snapshot:
     """The manifest of files that are in memory.
 
     Args:
         files: display path to content, UTF-8.
-        skipped: a manifest without files, with what was left out and why.
+        found: what reading the folder found: the pages of PDFs, what was left out and why, notes.
     """
+    pages = {file.path: file.pages for file in found.files}
     described = (
-        SnapshotFile(path=path, digest=digest_of(files[path]), size_bytes=len(files[path])) for path in sorted(files)
+        SnapshotFile(path=path, digest=digest_of(files[path]), size_bytes=len(files[path]), pages=pages.get(path, 0))
+        for path in sorted(files)
     )
-    return skipped.model_copy(update={"files": tuple(described)})
+    return found.model_copy(update={"files": tuple(described)})
 
 
-async def write_snapshot(store: ObjectStore, scope_id: str, files: dict[str, bytes], skipped: Snapshot) -> SnapshotRef:
+def describe_skipped(snapshot: Snapshot) -> tuple[str, ...]:
+    """What of the input could not be read, one sentence each: the first 20 by name."""
+    named = [f"input file {file.path}: {file.reason}"[:1000] for file in snapshot.skipped[:NAMED]]
+    more = snapshot.skipped_count - len(named)
+    return (*named, *([f"{more} more input files could not be read"] if more > 0 else []))
+
+
+def describe_notes(snapshot: Snapshot) -> tuple[str, ...]:
+    """What was read with a guess or a loss, one sentence each: the first 20 by name. Nothing of it is missing."""
+    named = [f"input file {note.path}: {note.note}"[:1000] for note in snapshot.notes[:NAMED]]
+    more = snapshot.notes_count - len(named)
+    return (*named, *([f"{more} more input files were read with a remark"] if more > 0 else []))
+
+
+async def write_snapshot(store: ObjectStore, scope_id: str, files: dict[str, bytes], found: Snapshot) -> SnapshotRef:
     """Upload files and then their manifest; arguments as for ``describe_files``."""
     gate = asyncio.Semaphore(PARALLEL)
 
@@ -32,7 +51,7 @@ async def write_snapshot(store: ObjectStore, scope_id: str, files: dict[str, byt
             await store.put(scope_id, data)
 
     await asyncio.gather(*(upload(data) for data in files.values()))
-    snapshot = describe_files(files, skipped)
+    snapshot = describe_files(files, found)
     return SnapshotRef(
         digest=await store.put_model(scope_id, snapshot),
         files=len(files),
@@ -48,6 +67,7 @@ class StoredSnapshot:
         self.digest = digest
         self.files = snapshot.files
         self.skipped = snapshot.skipped
+        self.manifest = snapshot
         self._store = store
         self._scope_id = scope_id
         self._digests = {file.path: file.digest for file in snapshot.files}

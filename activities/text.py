@@ -25,8 +25,13 @@ STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 _WORD = re.compile(r"[^\W_]+")
+_UNSPACED = re.compile(f"[{_CJK}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uff66-\uff9f]")
+_CUT_BEFORE = re.compile(r"\d[.,'\u2019]|(?:^|[^\w)\]])[-\u2212]")
+_CUT_AFTER = re.compile(r"[.,'\u2019]\d")
 _SUFFIXES = ("ing", "ied", "ies", "ed", "es", "s", "ly")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def lines(text: str) -> Iterator[tuple[int, int, int]]:
@@ -48,6 +53,18 @@ def line_count(text: str) -> int:
 def line_at(text: str, offset: int) -> int:
     """The number of the line that holds this offset, from 1."""
     return text.count("\n", 0, offset) + 1
+
+
+def cuts_word(text: str, start: int, end: int) -> bool:
+    """Whether a slice begins or ends within a word or a number: ``legal`` of ``illegal``, ``12`` of ``12.5`` or ``-12``.
+
+    Scripts without spaces between words can be cut anywhere but before a combining mark.
+    """
+    if _joined(text[start - 1 : start], text[start]) or _joined(text[end - 1], text[end : end + 1]):
+        return True
+    if text[start].isdigit() and _CUT_BEFORE.fullmatch(text[max(0, start - 2) : start]):
+        return True
+    return text[end - 1].isdigit() and bool(_CUT_AFTER.match(text, end, end + 2))
 
 
 def escape_control(text: str, limit: int) -> str:
@@ -93,6 +110,14 @@ def content_words(text: str) -> list[str]:
 def stems(text: str) -> set[str]:
     """The stems of the content words, to compare short texts."""
     return {stem(word) for word in words(text) if word not in STOP_WORDS}
+
+
+def _joined(left: str, right: str) -> bool:
+    if not left or not right or left.isspace():
+        return False
+    if unicodedata.category(right).startswith("M"):
+        return True
+    return left.isalnum() and right.isalnum() and not _UNSPACED.match(left) and not _UNSPACED.match(right)
 
 
 def _pairs(run: str) -> list[str]:

@@ -13,12 +13,14 @@ from contextlib import suppress
 from pydantic import ValidationError
 from temporalio import activity
 
-from activities.contracts.base import INLINE_BYTES
+from activities.artifacts import CallArtifacts
+from activities.contracts.base import INLINE_BYTES, MAX_TEXT
 from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
 from activities.contracts.messages import ToolMessage, estimate_tokens
 from activities.contracts.profile import AgentProfile, Effect, ToolSpec
-from activities.errors import OstinatoError, OutcomeUnknown, PayloadTooLarge, redact
+from activities.errors import OstinatoError, OutcomeUnknown, PayloadTooLarge, ToolFailed, redact
 from activities.heartbeats import durable_activity
+from activities.mcp.base import McpClients, McpOff
 from activities.object_store import ObjectStore
 from activities.records import Intent, Records, record_path, request_hash
 from activities.snapshots import open_snapshot
@@ -33,12 +35,30 @@ MAX_RESULT = 8 * 1024 * 1024
 class ToolActivities:
     """Tool calls. The tools themselves are injected on the worker."""
 
-    def __init__(self, store: ObjectStore, tools: Mapping[str, Tool], secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        tools: Mapping[str, Tool],
+        secrets: tuple[str, ...] = (),
+        policies: tuple[object, ...] = (),
+        mcp: McpClients | None = None,
+    ) -> None:
+        """Inject what the calls need.
+
+        Args:
+            store: where profiles, threads and records are.
+            tools: this deployment's own tools, by name.
+            secrets: values that no error may show.
+            policies: what the deployment's settings say to single tools (``ToolContext.policy``).
+            mcp: the connections to MCP servers; none are allowed where absent.
+        """
         self._store = store
         self._records = Records(store)
         self._threads = Threads(store)
         self._tools = tools
         self._secrets = secrets
+        self._policies = policies
+        self._mcp = mcp or McpOff()
 
     @activity.defn(name="tool.call")
     async def call_tool(self, request: ToolRequest) -> ToolResponse:
@@ -60,8 +80,11 @@ class ToolActivities:
                 repeated = found.run_id != (info.workflow_run_id or "")
                 response = found.result.model_copy(update={"from_record": repeated})
             else:
-                text, error = await self._answer(request, profile, hashed, info.attempt)
+                artifacts = CallArtifacts(self._store, request.key.scope_id)
+                text, error = await self._answer(request, profile, hashed, info.attempt, artifacts)
                 response = await self._response(request, text, error)
+                if error is None:
+                    response = response.model_copy(update={"artifacts": artifacts.refs})
                 response = await self._records.settle(request.key, hashed, response, info.workflow_run_id or "")
             return await self._shown(request, response.model_copy(update={"attempt": info.attempt}))
 
@@ -77,10 +100,13 @@ class ToolActivities:
             response = response.model_copy(
                 update={"message": ref.model_copy(update={"tokens": response.message.tokens})}
             )
+        if request.whole and response.result and response.size_bytes <= MAX_TEXT:
+            whole = (await self._store.get(scope, response.result)).decode("utf-8")
+            return response.model_copy(update={"text": whole, "result": None, "size_bytes": 0})
         return response.model_copy(update={"text": message.text})
 
     async def _answer(
-        self, request: ToolRequest, profile: AgentProfile, hashed: str, attempt: int
+        self, request: ToolRequest, profile: AgentProfile, hashed: str, attempt: int, artifacts: CallArtifacts
     ) -> tuple[str, ToolErrorKind | None]:
         """The tool's answer, or what kept it from answering."""
         name = request.call.tool
@@ -89,9 +115,10 @@ class ToolActivities:
             known = ", ".join(sorted(granted)) or "none"
             kind = ToolErrorKind.NOT_GRANTED if name in self._tools else ToolErrorKind.UNKNOWN_TOOL
             return f"There is no tool {name!r} for you. Your tools: {known}.", kind
-        if name not in self._tools:
+        spec = granted[name]
+        tool = await self._mcp.bind(spec) if spec.mcp else self._tools.get(name)
+        if tool is None:
             return f"The tool {name!r} is not available here.", ToolErrorKind.UNKNOWN_TOOL
-        tool, spec = self._tools[name], granted[name]
         try:
             arguments = tool.arguments.model_validate_json(request.call.arguments or "{}")
         except ValidationError as error:
@@ -102,7 +129,7 @@ class ToolActivities:
         request_id = request_hash({"record": record_path(request.key, hashed)})
         ref = request.snapshot
         snapshot = await open_snapshot(self._store, request.key.scope_id, ref) if ref else None
-        context = ToolContext(request_id=request_id, snapshot=snapshot)
+        context = ToolContext(request_id, snapshot, artifacts, self._policies)
         if spec.effect is Effect.ONCE:
             # Last of all: whatever fails before this has certainly not begun the effect.
             await self._declare(request, hashed, Intent(request_id=request_id, tool=name, attempt=attempt))
@@ -115,7 +142,9 @@ class ToolActivities:
             if spec.effect is Effect.ONCE:
                 raise _unknown(name, f"it did not end within {spec.timeout_seconds:g} s") from None
             return f"The tool did not end within {spec.timeout_seconds:g} s.", ToolErrorKind.TIMED_OUT
-        except OstinatoError:
+        except OstinatoError as error:
+            if spec.effect is Effect.ONCE and isinstance(error, ToolFailed | PayloadTooLarge):
+                raise _unknown(name, str(error)) from None
             raise
         except Exception as error:
             return redact(f"{type(error).__name__}: {error}", self._secrets), ToolErrorKind.RAISED

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.contracts.profile import ModelChoice
 from activities.errors import ConfigurationInvalid
 from scripts.following import Follower
 from scripts.lookup import is_running
@@ -41,7 +42,7 @@ class Attendance:
         else:
             note_differences(self._plan, run, self._output)
             handle = client.get_workflow_handle(run_id, result_type=RunResult)
-            pools = pools_of(run.queues.values())
+            pools = pools_of(run.queues)
             if is_running(await handle.describe()):
                 await self._serve(pools)
                 self._introduce(run, "attached to")
@@ -54,7 +55,7 @@ class Attendance:
         except asyncio.CancelledError:
             self._leave(run_id, serves=follower.serves)
             raise
-        artifacts = save_result(self._session.deployment.settings, run, result, self._output)
+        artifacts = await save_result(self._session.deployment, run, result, self._output)
         print_result(run, result, artifacts, self._output)
         if self._session.server.origin == "started":
             self._output.note("the server and its UI end with this command; `ostinato up` keeps them, with all runs")
@@ -74,21 +75,28 @@ class Attendance:
         self._output.note(f"{what} run {run.scope_id}")
         if url := self._session.ui_of(run.scope_id):
             self._output.note(f"watch it: {url}")
-        for agent, queue in run.queues.items():
-            model = self._plan.models.get(agent)
-            if queue.endswith("-offline"):
-                self._output.note(f"{agent}: {OFFLINE_LABEL}")
-            elif model:
-                self._output.note(f"{agent}: {model.provider}:{model.model}{'' if model.priced else ', price unknown'}")
+        for name, plan in run.plans.items():
+            chosen = {f"{choice.provider}:{choice.model}": choice for choice in self._plan.models.get(name, ())}
+            said = [_describe(route.model, chosen.get(route.model)) for route in plan.models]
+            if said:
+                self._output.note(f"{name}: {', then '.join(said)}")
 
     def _leave(self, run_id: str, *, serves: bool) -> None:
         again = f"the same command with --id {run_id}"
         if serves:
             leave_at_second_interrupt()
             self._output.note(f"interrupted: the run stays as it is; {again} goes on with it")
-            self._output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")
+            self._output.note(
+                f"ending: calls under way have {self._session.deployment.settings.grace_seconds:g} s; Ctrl-C ends it at once"
+            )
         else:
             self._output.note(f"the run goes on without this command; {again} attaches, ostinato stop {run_id} ends it")
+
+
+def _describe(model: str, choice: ModelChoice | None) -> str:
+    if model.startswith("offline:"):
+        return OFFLINE_LABEL
+    return f"{model}, price unknown" if choice and not choice.priced else model
 
 
 def note_differences(plan: Plan, run: RunInput, output: Output) -> None:

@@ -24,10 +24,14 @@ COMMANDS = {
     "up": "Start a Temporal server and workers of all pools, until Ctrl-C.",
     "worker": "Serve some pools for a server that runs already.",
     "run": "Run a team on a goal and an input, and print the result.",
+    "chat": "Talk to an agent of a team, in a session that lasts across days and restarts.",
+    "watch": "Watch a run until it ends: a live tree, or plain lines.",
     "show": "Show a run: its state, input, steps, usage and failure.",
     "stop": "Stop a run.",
     "delete": "Delete an ended run with everything that is kept of it.",
+    "gc": "Delete what no run needs any more, and what is past its retention.",
     "replay": "Replay exported histories against this code.",
+    "mcp": "Show the MCP servers of a team, and accept what has changed.",
     "doctor": "Look at this deployment, and say what to do about what is missing.",
 }
 

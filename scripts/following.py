@@ -5,17 +5,19 @@ import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.errors import ConfigurationInvalid
 from scripts.session import Session, check_keys, serve_here, unserved
 from scripts.terminal import Output
-from workers.runs import RECONNECT_SECONDS, Progress, RunHandle, follow, read_result
+from workers.following import follow
+from workers.progress import Progress
+from workers.runs import RECONNECT_SECONDS, RunHandle, read_result
 from workflows.contracts import RunResult
 
 WATCH_SECONDS = 1.0
-"""Between two looks at what the history does not tell: attempts that fail, workers that are gone."""
-_RPC = timedelta(seconds=5)
+"""Between two looks whether anybody serves the run."""
 
 
 class Follower:
@@ -30,7 +32,6 @@ class Follower:
         self._handle = handle
         self._output = output
         self._stack = stack
-        self._told: set[str] = set()
 
     async def to_end(self, pools: list[str]) -> RunResult:
         """Wait for the end of a run that needs these pools; empty where it has ended.
@@ -38,15 +39,16 @@ class Follower:
         Raises:
             RPCError: the server is gone for good.
         """
+        client = self._session.client
         reading = asyncio.create_task(self._report())
-        watching = asyncio.create_task(self._watch([] if self.serves else pools))
+        watching = asyncio.create_task(until_unserved(client, [] if self.serves else pools))
         try:
             while not reading.done():
                 await asyncio.wait({reading, watching}, return_when=asyncio.FIRST_COMPLETED)
                 if watching.done() and not reading.done():
                     watching.result()
                     await self._take_over(pools)
-                    watching = asyncio.create_task(self._watch([]))
+                    watching = asyncio.create_task(until_unserved(client, []))
             reading.result()
         finally:
             reading.cancel()
@@ -67,38 +69,43 @@ class Follower:
         self.serves = True
 
     async def _report(self) -> None:
-        async for progress in follow(self._handle):
-            self._tell(progress)
+        async for progress in follow(self._session.client, self._handle.id, whole=False):
+            if line := progress_line(progress):
+                self._output.note(line)
 
-    def _tell(self, progress: Progress) -> None:
-        match progress.state:
-            case "started":
-                self._output.note(f"{progress.what} ...")
-            case "retried" if progress.detail in self._told:
-                pass
-            case "retried":
-                self._output.note(f"{progress.what}: failed {progress.detail}; tried again")
-            case "failed":
-                self._output.note(f"{progress.what}: failed: {progress.detail}")
-            case _:
-                self._output.note(f"{progress.what}: {progress.state}")
 
-    async def _watch(self, pools: list[str]) -> None:
-        """Tell of failing attempts; end where the pools are served by nobody at two looks in a row."""
-        lost_since, misses = 0.0, 0
-        while misses < 2:
-            await asyncio.sleep(WATCH_SECONDS)
-            try:
-                description = await self._handle.describe(rpc_timeout=_RPC)
-                misses = misses + 1 if pools and await unserved(self._session.client, pools) else 0
-            except RPCError:
-                lost_since = lost_since or time.monotonic()
-                if time.monotonic() - lost_since > RECONNECT_SECONDS:
-                    raise
-                continue
-            lost_since = 0.0
-            for call in description.raw_description.pending_activities:
-                detail = f"attempt {call.attempt - 1}: {call.last_failure.message}"
-                if call.attempt > 1 and detail not in self._told:
-                    self._told.add(detail)
-                    self._output.note(f"{call.activity_type.name}: failed {detail}; trying again")
+async def until_unserved(client: Client, pools: list[str]) -> None:
+    """End where pools are served by nobody at two looks in a row.
+
+    Raises:
+        RPCError: the server is gone for longer than ``RECONNECT_SECONDS``.
+    """
+    lost_since, misses = 0.0, 0
+    while misses < 2:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            misses = misses + 1 if pools and await unserved(client, pools) else 0
+        except RPCError:
+            lost_since = lost_since or time.monotonic()
+            if time.monotonic() - lost_since > RECONNECT_SECONDS:
+                raise
+            continue
+        lost_since = 0.0
+
+
+def progress_line(progress: Progress) -> str:
+    """One thing that happened, for people who look on; empty where they need not know. Nested steps name their path."""
+    if progress.kind == "workflow":
+        return ""
+    what = f"{progress.path} {progress.what}" if "/" in progress.path else progress.what
+    match progress.state:
+        case "started":
+            return f"{what} ..."
+        case "retrying":
+            return f"{what}: failed {progress.detail}; trying again"
+        case "retried":
+            return f"{what}: failed {progress.detail}; tried again"
+        case "failed":
+            return f"{what}: failed: {progress.detail}"
+        case _:
+            return f"{what}: {progress.state}"

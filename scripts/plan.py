@@ -10,14 +10,17 @@ from pathlib import Path
 from activities.contracts.profile import ModelChoice
 from activities.object_store import digest_of, encode_model
 from activities.snapshots import describe_files
-from workers.admission import RunOrder, build_profiles, check_goal, check_run_id
+from workers.admission import RunOrder, check_goal, check_run_id
 from workers.deployment import load_tools
 from workers.input_folder import read_folder
 from workers.plugin import load_codec
+from workers.profiles import build_profiles
 from workers.settings import Settings
+from workers.team_check import complete
 from workers.team_file import load_team
 from workflows import steps
-from workflows.contracts import RunInput, TeamSpec
+from workflows.contracts import RunInput
+from workflows.teams.tree import TeamSpec
 
 MAX_GOAL = 16_000
 """The longest goal; what is read of standard input is one more, so that a longer one is refused and not cut."""
@@ -29,25 +32,25 @@ class Plan:
 
     team: TeamSpec
     order: RunOrder
-    models: dict[str, ModelChoice]
-    """Agent to its model."""
+    models: dict[str, tuple[ModelChoice, ...]]
+    """Agent to the chain of its models."""
     snapshot: str
     """The digest that the input will have; empty without an input."""
 
     @property
     def queues(self) -> set[str]:
         """The task queues of its models."""
-        return {steps.model_queue(choice.provider) for choice in self.models.values()}
+        return {steps.model_queue(choice.provider) for chain in self.models.values() for choice in chain}
 
 
-def make_plan(settings: Settings, team_path: Path, order: RunOrder) -> Plan:
+def make_plan(settings: Settings, team: Path | TeamSpec, order: RunOrder) -> Plan:
     """Check everything that can be checked without a server.
 
     Raises:
         ConfigurationInvalid: the first thing that cannot work.
     """
     check_goal(order.goal)
-    team = load_team(team_path)
+    team = complete(team if isinstance(team, TeamSpec) else load_team(team))
     if order.run_id:
         check_run_id(order.run_id)
     profiles = build_profiles(team, settings, load_tools(settings), order.provider or settings.provider)
@@ -56,7 +59,7 @@ def make_plan(settings: Settings, team_path: Path, order: RunOrder) -> Plan:
     if order.folder is not None:
         files, skipped = read_folder(order.folder, order.include)
         digest = digest_of(encode_model(describe_files(files, skipped)))
-    models = {name: profile.models[0] for name, profile in profiles.items() if profile.models}
+    models = {name: profile.models for name, profile in profiles.items() if profile.models}
     return Plan(team, order, models, digest)
 
 
@@ -80,6 +83,6 @@ def differences(plan: Plan, run: RunInput) -> list[str]:
         different.append("another goal")
     if plan.snapshot != (run.snapshot.digest if run.snapshot else ""):
         different.append("another input")
-    if plan.queues != set(run.queues.values()):
+    if plan.queues != run.queues:
         different.append("another provider")
     return different

@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from activities.errors import redact
+from scripts.artifact_files import FOLDER, save_artifacts, write_below
+from scripts.brief_text import brief_text, is_brief
 from scripts.terminal import COMPLETE, FAILED, PARTIAL, Output, safe
+from workers.deployment import Deployment
 from workers.settings import Settings
 from workflows.contracts import RunInput, RunResult, RunStatus
 from workflows.steps import model_queue
 
 EXIT_CODES = {RunStatus.COMPLETE: COMPLETE, RunStatus.PARTIAL: PARTIAL, RunStatus.FAILED: FAILED}
+MAX_NOTES = 20
+"""Lines about files, saved or not, before the rest is counted."""
 OFFLINE_LABEL = "offline model: extractive, no language model"
 
 
@@ -62,23 +67,40 @@ def result_folder(settings: Settings, run_id: str) -> Path:
     return settings.home.absolute() / "runs" / run_id
 
 
-def save_result(settings: Settings, run: RunInput, result: RunResult, output: Output) -> list[str]:
-    """Write ``result.json``, and ``answer.md`` where there is an answer; their paths. A full disk costs no result."""
-    folder = result_folder(settings, run.scope_id)
-    paths = [folder / "result.json"]
-    if result.output is not None:
-        paths.append(folder / "answer.md")
-    names = [str(path) for path in paths]
+async def save_result(deployment: Deployment, run: RunInput, result: RunResult, output: Output) -> list[str]:
+    """Write the run's files, ``answer.md`` where there is an answer, and ``result.json``; their paths.
+
+    What cannot be written is said, and costs neither the result nor the other files.
+    """
+    runs = result_folder(deployment.settings, run.scope_id).parent
+    files, problems = await save_artifacts(deployment.store, run.scope_id, result.artifacts, runs)
+    names = ["result.json"] if result.output is None else ["result.json", "answer.md"]
+    paths = [*(str(runs / run.scope_id / name) for name in names), *files]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths[0].write_text(json.dumps(run_object(run.scope_id, result, names), indent=1) + "\n", encoding="utf-8")
+        value = json.dumps(run_object(run.scope_id, result, paths), indent=1) + "\n"
+        write_below(runs, f"{run.scope_id}/result.json", value.encode())
         if result.output is not None:
             heading = f"# {' '.join(run.goal.split())}\n\n"
-            paths[1].write_text(safe(heading + as_text(result, run) + "\n"), encoding="utf-8")
+            write_below(
+                runs,
+                f"{run.scope_id}/answer.md",
+                safe(heading + as_text(result, run) + "\n").encode("utf-8", "replace"),
+            )
     except OSError as error:
-        output.note(f"the result could not be saved: {redact(str(error))}")
-        return []
-    return names
+        problems.append(f"the result could not be saved: {redact(str(error))}")
+        paths = files
+    for problem in problems[:MAX_NOTES]:
+        output.note(problem)
+    if len(problems) > MAX_NOTES:
+        output.note(f"and {len(problems) - MAX_NOTES} more files are not saved")
+    return paths
+
+
+def saved_paths(settings: Settings, run_id: str, result: RunResult) -> list[str]:
+    """What of a run's result stands on this disk."""
+    folder = result_folder(settings, run_id)
+    names = ["result.json", "answer.md", *(f"{FOLDER}/{ref.name}" for ref in result.artifacts)]
+    return [str(folder / name) for name in names if (folder / name).is_file()]
 
 
 def print_result(run: RunInput, result: RunResult, artifacts: list[str], output: Output) -> None:
@@ -94,8 +116,14 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
         f"{usage.input_tokens} + {usage.output_tokens} tokens, {usage.cost_usd:.4f} USD, "
         f"{sum(step.milliseconds for step in result.steps)} ms"
     )
-    for path in artifacts:
+    for agent in result.agents if len(result.agents) > 1 else ():
+        name = agent.agent.partition("/")[2].partition("@")[0] or agent.agent
+        steps = "1 step" if agent.steps == 1 else f"{agent.steps} steps"
+        output.text(f"  {name}: {steps}, {agent.tokens} tokens, {agent.cost_usd:.4f} USD")
+    for path in artifacts[:MAX_NOTES]:
         output.text(f"saved: {_short(path)}")
+    if len(artifacts) > MAX_NOTES:
+        output.text(f"saved: {len(artifacts) - MAX_NOTES} more files beside them")
     if result.failure:
         output.note(
             f"{'error' if result.status is RunStatus.FAILED else result.status.value}: {result.failure.message}"
@@ -111,6 +139,8 @@ def as_text(result: RunResult, run: RunInput) -> str:
     value = result.output
     if isinstance(value, str):
         return label + value
+    if isinstance(value, dict) and is_brief(value):
+        return label + brief_text(value)
     if not isinstance(value, dict) or not isinstance(value.get("answer"), str):
         return label + json.dumps(value, indent=2, ensure_ascii=False)
     parts = [str(value["answer"])]
@@ -124,7 +154,7 @@ def as_text(result: RunResult, run: RunInput) -> str:
 
 def is_offline(run: RunInput) -> bool:
     """Whether the offline model did it, or a part of it."""
-    return model_queue("offline") in run.queues.values()
+    return model_queue("offline") in run.queues
 
 
 def _short(path: str) -> str:

@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from activities.errors import ConfigurationInvalid
+from activities.providers.vendors import VENDORS, Vendor
 from scripts.terminal import INTERRUPTED, Output
 from workers.deployment import Deployment
 from workers.pools import running_pools
@@ -158,11 +159,19 @@ def check_keys(settings: Settings, pools: Sequence[str]) -> None:
     Raises:
         ConfigurationInvalid: its key is missing.
     """
-    if "models-openai" in pools and not settings.openai_api_key.get_secret_value() and not settings.openai_base_url:
-        raise ConfigurationInvalid(
-            "the provider 'openai' has no key, and no deployment is there that could have one",
-            fix="set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, or leave --provider away",
-        )
+    for name, vendor in VENDORS.items():
+        if f"models-{name}" in pools and not has_access(settings, vendor):
+            raise ConfigurationInvalid(
+                f"the provider {name!r} has no key, and no deployment is there that could have one",
+                fix=f"set {vendor.key_variable}, or {vendor.address_variable} for a server of your own, "
+                "or leave --provider away",
+            )
+
+
+def has_access(settings: Settings, vendor: Vendor) -> bool:
+    """Whether this process could call a provider: by a key, or at an address that may need none."""
+    key, address = getattr(settings, f"{vendor.name}_api_key"), getattr(settings, f"{vendor.name}_base_url")
+    return bool(key.get_secret_value().strip() or address.strip())
 
 
 def leave_at_second_interrupt() -> None:

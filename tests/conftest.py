@@ -18,7 +18,8 @@ from workers.pools import EXIT_PAUSE_SECONDS, running_pools
 from workers.runs import RunHandle, read_result, start_run
 from workers.server import ServerInfo, dev_server
 from workers.settings import Settings, load_settings
-from workflows.contracts import RunInput, RunResult, TeamSpec
+from workflows.contracts import RunInput, RunResult
+from workflows.teams.tree import TeamSpec
 
 _numbers = itertools.count()
 
@@ -31,7 +32,7 @@ def new_run_id() -> str:
 def pytest_configure() -> None:
     """Keys and addresses of whoever runs the tests are none of the tests' business."""
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "TEMPORAL_", "OSTINATO_", "OTEL_", "ANTHROPIC_", "GEMINI_")):
+        if name.startswith(("OPENAI_", "TEMPORAL_", "OSTINATO_", "OTEL_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AWS_", "AZURE_")):
             del os.environ[name]
 
 
@@ -83,6 +84,9 @@ class Bench:
     ) -> RunHandle:
         run = await self.admit(team, goal, folder=folder)
         return await start_run(self.deployment.client, run.model_copy(update=changes))
+
+    async def finish(self, run: RunInput) -> RunResult:
+        return await read_result(await start_run(self.deployment.client, run))
 
     async def run(self, team: TeamSpec, goal: str = "Do it.", *, folder: Path | None = None) -> RunResult:
         return await read_result(await self.start(team, goal, folder=folder))

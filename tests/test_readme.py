@@ -37,6 +37,6 @@ def test_every_setting_is_in_the_readme_and_every_one_there_exists() -> None:
     for name, field in Settings.model_fields.items():
         alias = field.validation_alias
         known.add(str(alias.choices[0]) if alias and not isinstance(alias, str) else f"OSTINATO_{name.upper()}")  # type: ignore[union-attr] # AliasChoices
-    told = set(re.findall(r"`((?:OSTINATO|OPENAI|OTEL)_[A-Z_]+)`", README))
+    told = set(re.findall(r"`((?:OSTINATO|OPENAI|ANTHROPIC|GEMINI|OTEL)_[A-Z_]+)`", README))
     assert known - told <= {"XDG_CACHE_HOME"}
     assert told <= known | {"OSTINATO_PYTHON"}

@@ -22,10 +22,10 @@ from temporalio.worker import Replayer
 
 from activities.errors import BlobMissing, ConfigurationInvalid
 from activities.object_store import ObjectStore
+from workers.executions import histories_of
 from workers.external_storage import DRIVER, BundleDriver
 from workers.plugin import ostinato_plugin
 from workers.pools import ALL_WORKFLOWS
-from workers.runs import run_chain
 from workers.settings import Settings
 
 FORMAT = "ostinato-history/1"
@@ -36,7 +36,7 @@ _REFERENCE = ExternalStorageReference.DESCRIPTOR.full_name.encode()
 
 @dataclass(frozen=True)
 class Bundle:
-    """One run: an execution, or several where it continued as new, oldest first."""
+    """One run: its executions, oldest first where it continued as new, and then those of what is nested in it."""
 
     workflow_id: str
     workflow_type: str
@@ -58,10 +58,7 @@ async def export_bundle(client: Client, store: ObjectStore, workflow_id: str) ->
         RPCError: there is no such run.
         BlobMissing: a payload is gone.
     """
-    histories = [
-        await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
-        for run_id in await run_chain(client, workflow_id)
-    ]
+    histories = [history async for history in histories_of(client, workflow_id)]
     payloads: dict[str, bytes] = {}
     for path in external_paths(histories):
         data = await store.read(path, scope_id=path)
@@ -93,6 +90,7 @@ def write_bundle(bundle: Bundle, path: Path) -> None:
         "workflow_id": bundle.workflow_id,
         "workflow_type": bundle.workflow_type,
         "namespace": bundle.namespace,
+        "workflow_ids": [history.workflow_id for history in bundle.histories],
         "histories": [history.to_json_dict() for history in bundle.histories],
         "payloads": {name: base64.b64encode(data).decode() for name, data in sorted(bundle.payloads.items())},
     }
@@ -112,11 +110,14 @@ def read_bundle(path: Path) -> Bundle:
         if value["format"] != FORMAT:
             raise ValueError(f"its format is {value['format']!r}")
         workflow_id = str(value["workflow_id"])
+        ids = value.get("workflow_ids") or [workflow_id] * len(value["histories"])
+        if len(ids) != len(value["histories"]):
+            raise ValueError("it has not one id a history")
         bundle = Bundle(
             workflow_id,
             str(value["workflow_type"]),
             str(value["namespace"]),
-            tuple(WorkflowHistory.from_json(workflow_id, history) for history in value["histories"]),
+            tuple(map(WorkflowHistory.from_json, ids, value["histories"])),
             {str(name): base64.b64decode(data, validate=True) for name, data in value["payloads"].items()},
         )
     except (

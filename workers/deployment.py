@@ -13,7 +13,14 @@ from workers.plugin import load_codec
 from workers.server import running_server
 from workers.settings import Settings, load_settings
 
-BUILT_IN_TOOLS = ("activities.tools.documents", "activities.tools.quotes")
+BUILT_IN_TOOLS = (
+    "activities.tools.artifacts",
+    "activities.tools.briefs",
+    "activities.tools.documents",
+    "activities.tools.expenses",
+    "activities.tools.fetch",
+    "activities.tools.quotes",
+)
 
 
 @dataclass(frozen=True)

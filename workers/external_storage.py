@@ -6,6 +6,7 @@ Deleting a lineage deletes them too. The payloads come here already encoded by t
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
@@ -20,6 +21,12 @@ from activities.errors import BlobMissing
 from activities.object_store import ObjectStore
 
 DRIVER = "ostinato"
+OTHER = "other-"
+"""Payloads of workflows whose ids are none of ours: followed by 40 hexadecimal digits."""
+UNKNOWN = "unknown"
+"""Payloads of which the SDK does not say whose they are."""
+FRESH = timedelta(hours=1)
+"""A payload younger than this is not written again: retention is a day at least."""
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -27,7 +34,7 @@ def payload_prefix(workflow_id: str) -> str:
     """The folder of a run's payloads. Children's ids begin with their parent's, so a tree shares one folder."""
     root = workflow_id.split("/", 1)[0]
     if not _RUN_ID.fullmatch(root):
-        root = "other-" + hashlib.sha256(root.encode()).hexdigest()[:40]
+        root = OTHER + hashlib.sha256(root.encode()).hexdigest()[:40]
     return f"lineages/{root}/payloads"
 
 
@@ -50,14 +57,21 @@ class ObjectStorageDriver(StorageDriver):
         """Write payloads under their content's digest; the same payload is written once."""
         target = context.target
         workflow_id = target.id if isinstance(target, StorageDriverWorkflowInfo) else None
-        prefix = payload_prefix(workflow_id or "unknown")
+        prefix = payload_prefix(workflow_id or UNKNOWN)
         claims = []
         for payload in payloads:
             data = payload.SerializeToString(deterministic=True)
             path = f"{prefix}/{hashlib.sha256(data).hexdigest()}"
-            await self._store.create(path, data, scope_id=prefix)
+            if not await self._store.create(path, data, scope_id=prefix):
+                await self._refresh(path, data)
             claims.append(StorageDriverClaim(claim_data={"path": path}))
         return claims
+
+    async def _refresh(self, path: str, data: bytes) -> None:
+        """Make an old payload young: ``gc`` goes by age, and somebody has just begun to refer to it again."""
+        modified = await self._store.modified(path)
+        if modified is None or datetime.now(UTC) - modified > FRESH:
+            await self._store.write(path, data, scope_id=path)
 
     async def retrieve(
         self, context: StorageDriverRetrieveContext, claims: Sequence[StorageDriverClaim]

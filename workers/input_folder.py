@@ -1,4 +1,4 @@
-"""Reads an input folder for upload: what is text is taken, what is not is named with its reason, nothing is followed.
+"""Reads an input folder for upload: what has text is taken, what has none is named with its reason, nothing is followed.
 
 Files of other people hold surprises: pipes that never end, links out of the folder, names with terminal escapes. Each
 file is opened without following links and without blocking, and only if it is a regular one.
@@ -6,17 +6,35 @@ file is opened without following links and without blocking, and only if it is a
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 
-from activities.contracts.snapshot import MAX_FILE_BYTES, MAX_FILES, MAX_SNAPSHOT_BYTES, SkippedFile, Snapshot
+from activities.contracts.snapshot import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_SNAPSHOT_BYTES,
+    FileNote,
+    SkippedFile,
+    Snapshot,
+    SnapshotFile,
+)
 from activities.errors import ConfigurationInvalid
+from activities.object_store import digest_of
+from workers.input_pdf import PARALLEL, is_pdf
+from workers.input_text import Converted, convert
 
 MAX_ENTRIES = 200_000
 """Directory entries looked at: a folder with more is the wrong folder (a home, a disk)."""
 MAX_PATH = 400
 """Characters of a path, as shown."""
+MAX_PDF_SECONDS = 600
+"""For all PDFs of a folder together; what is left then is skipped by name."""
+NAMED = 100
+"""Skipped files and notes that a manifest holds; the rest is a number."""
 _IGNORED = {"__pycache__", "node_modules"}
 
 
@@ -28,36 +46,91 @@ def read_folder(folder: Path, include: Sequence[str] = ()) -> tuple[dict[str, by
         include: glob patterns on the relative path or the name; empty means all.
 
     Returns:
-        Path to content, and a manifest of what was skipped.
+        Path to text as UTF-8, and the manifest: those files, what was skipped, and notes on what was converted.
 
     Raises:
         ConfigurationInvalid: missing, nothing readable in it, or over the bounds of a snapshot.
     """
-    files: dict[str, bytes] = {}
-    skipped: list[SkippedFile] = []
-    total = 0
+    found = _Found(folder)
+    documents: list[tuple[Path, str]] = []
     for path, shown in _entries(folder, include):
-        content = b"" if shown in files else _read(path)
-        if shown in files:
+        content = _read(path)
+        if isinstance(content, bytes) and is_pdf(path.name, content):
+            documents.append((path, shown))  # several at a time, below
+        else:
+            found.add(shown, content if isinstance(content, str) else convert(path.name, content))
+    for shown, converted in _convert_slowly(documents):
+        found.add(shown, converted)
+    return found.result(include)
+
+
+class _Found:
+    """What has been read so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, Converted] = {}
+        self._skipped: list[SkippedFile] = []
+        self._total = 0
+
+    def add(self, shown: str, content: Converted | str) -> None:
+        """Take a file, or the reason why it is none; refuse the folder where it is too large."""
+        if shown in self._files:
             content = "another file has the same name when escapes are written out"
         if isinstance(content, str):
-            skipped.append(SkippedFile(path=shown[:MAX_PATH], reason=content))
-            continue
-        files[shown] = content
-        total += len(content)
-        if len(files) > MAX_FILES or total > MAX_SNAPSHOT_BYTES:
+            self._skipped.append(SkippedFile(path=shown[:MAX_PATH], reason=content))
+            return
+        self._files[shown] = content
+        self._total += len(content.data)
+        if len(self._files) > MAX_FILES or self._total > MAX_SNAPSHOT_BYTES:
             raise ConfigurationInvalid(
-                f"the input folder {folder} is too large: over {MAX_FILES:,} files or {MAX_SNAPSHOT_BYTES >> 20} MiB of text",
+                f"the input folder {self._folder} is too large: over {MAX_FILES:,} files or {MAX_SNAPSHOT_BYTES >> 20} MiB of text",
                 fix="choose a smaller folder, or pick files with --include '*.md'",
             )
-    if not files:
-        found = (
-            f"{len(skipped)} files were skipped, the first: {skipped[0].path}: {skipped[0].reason}"
-            if skipped
-            else ("no file fits --include" if include else "it is empty")
+
+    def result(self, include: Sequence[str]) -> tuple[dict[str, bytes], Snapshot]:
+        """Files and manifest, in the order of the paths."""
+        skipped = sorted(self._skipped, key=lambda file: file.path)
+        if not self._files:
+            found = (
+                f"{len(skipped)} files were skipped, the first: {skipped[0].path}: {skipped[0].reason}"
+                if skipped
+                else ("no file fits --include" if include else "it is empty")
+            )
+            raise ConfigurationInvalid(
+                f"nothing in {self._folder} can be read: {found}", fix="choose a folder with text files"
+            )
+        files = dict(sorted(self._files.items()))
+        notes = [FileNote(path=path, note=file.note) for path, file in files.items() if file.note]
+        described = (
+            SnapshotFile(path=path, digest=digest_of(file.data), size_bytes=len(file.data), pages=file.pages)
+            for path, file in files.items()
         )
-        raise ConfigurationInvalid(f"nothing in {folder} can be read: {found}", fix="choose a folder with text files")
-    return files, Snapshot(files=(), skipped=tuple(skipped[:100]), skipped_count=len(skipped))
+        return {path: file.data for path, file in files.items()}, Snapshot(
+            files=tuple(described),
+            skipped=tuple(skipped[:NAMED]),
+            skipped_count=len(skipped),
+            notes=tuple(notes[:NAMED]),
+            notes_count=len(notes),
+        )
+
+
+def _convert_slowly(documents: list[tuple[Path, str]]) -> Iterator[tuple[str, Converted | str]]:
+    """Convert PDFs, some at a time, in their order."""
+    deadline = time.monotonic() + MAX_PDF_SECONDS
+
+    def read_one(path: Path) -> Converted | str:
+        if time.monotonic() > deadline:
+            return f"not read: the PDFs of this folder take over {MAX_PDF_SECONDS // 60} minutes"
+        content = _read(path)
+        return content if isinstance(content, str) else convert(path.name, content)
+
+    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="pdf") as threads:
+        rest = iter(documents)
+        # A few at a time: an error in between, or Ctrl-C, does not wait for thousands.
+        while batch := list(islice(rest, 2 * PARALLEL)):
+            results = threads.map(read_one, [path for path, _ in batch])
+            yield from zip((shown for _, shown in batch), results, strict=True)
 
 
 def shown_path(path: str) -> str | None:
@@ -119,14 +192,4 @@ def _read(path: Path) -> bytes | str:
             data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             return f"not readable: {error.strerror}"
-    if not data.strip():
-        return "empty"
-    if len(data) > MAX_FILE_BYTES:
-        return f"over {MAX_FILE_BYTES >> 20} MiB"
-    if b"\0" in data:
-        return "binary"
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "not UTF-8 text"
-    return data
+    return data if len(data) <= MAX_FILE_BYTES else f"over {MAX_FILE_BYTES >> 20} MiB"

@@ -1,6 +1,7 @@
 """The table of pools: task queue, workflows, activities, limits. ``ALL_WORKFLOWS`` is the only registry."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,22 +11,25 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.errors import ConfigurationInvalid
+from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
 from activities.providers.base import ModelProvider
 from activities.tool_call import ToolActivities
+from activities.tools.addresses import FetchPolicy
 from workers.deployment import Deployment
+from workers.mcp import mcp_clients
 from workers.registration import bind_store, register_search_attributes
 from workers.settings import Settings
 from workflows import policies, steps
 from workflows.patterns.agent import AgentWorkflow
 from workflows.patterns.call import CallWorkflow
+from workflows.patterns.session import SessionWorkflow
+from workflows.patterns.supervisor import SupervisorWorkflow
 
-ALL_WORKFLOWS: tuple[type, ...] = (AgentWorkflow, CallWorkflow)
+ALL_WORKFLOWS: tuple[type, ...] = (AgentWorkflow, CallWorkflow, SupervisorWorkflow, SessionWorkflow)
 
-PROVIDERS = ("offline", "openai")
+PROVIDERS = ("offline", "openai", "anthropic", "gemini")
 POOLS = ("workflows", "tools", *(f"models-{name}" for name in PROVIDERS))
-GRACE = timedelta(seconds=10)
-"""How long calls under way may go on after SIGTERM; then they are cancelled and the next worker makes them again."""
 EXIT_PAUSE_SECONDS = 0.5
 """SDK 1.35 can crash at interpreter exit right after a worker or replayer ends: what runs one sleeps this long before
 its event loop closes."""
@@ -37,6 +41,14 @@ def load_provider(name: str, settings: Settings) -> ModelProvider:
         from activities.providers.offline import OfflineProvider  # noqa: PLC0415 -- a pool loads only its own provider
 
         return OfflineProvider()
+    if name == "anthropic":
+        from activities.providers.anthropic import AnthropicProvider  # noqa: PLC0415 -- as above
+
+        return AnthropicProvider(api_key=settings.anthropic_api_key, base_url=settings.anthropic_base_url)
+    if name == "gemini":
+        from activities.providers.gemini import GeminiProvider  # noqa: PLC0415 -- as above
+
+        return GeminiProvider(api_key=settings.gemini_api_key, base_url=settings.gemini_base_url)
     from activities.providers.openai import OpenAIProvider  # noqa: PLC0415 -- a pool loads only its own provider
 
     return OpenAIProvider(api_key=settings.openai_api_key, base_url=settings.openai_base_url)
@@ -52,6 +64,8 @@ class Pool:
     activities: Sequence[Callable[..., Any]] = ()
     max_concurrent_activities: int | None = None
     providers: Sequence[ModelProvider] = field(default=())
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What to end when its worker has drained."""
 
 
 def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelProvider]) -> Pool:
@@ -69,8 +83,11 @@ def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelP
     if name == "workflows":
         return Pool(name, steps.WORKFLOW_QUEUE, workflows=ALL_WORKFLOWS)
     if name == "tools":
-        tools = ToolActivities(store, deployment.tools, settings.secrets)
-        return Pool(name, steps.TOOL_QUEUE, (), (tools.call_tool,), settings.tool_concurrency)
+        told = (FetchPolicy.parse(settings.fetch_allowed_hosts),)
+        mcp = mcp_clients(settings)
+        tools = ToolActivities(store, deployment.tools, settings.secrets, told, mcp)
+        activities = (tools.call_tool, McpActivities(store, mcp).list_tools)
+        return Pool(name, steps.TOOL_QUEUE, (), activities, settings.tool_concurrency, closing=(mcp.aclose,))
     provider_name = name.removeprefix("models-")
     if name not in POOLS and provider_name not in providers:
         raise ConfigurationInvalid(f"there is no pool {name!r}", fix=f"choose among {', '.join(POOLS)}, or all")
@@ -93,7 +110,7 @@ def make_worker(client: Client, pool: Pool, settings: Settings, identity: str | 
         sticky_queue_schedule_to_start_timeout=policies.STICKY_TIMEOUT,
         # The throttle is also the latency of a cancellation.
         max_heartbeat_throttle_interval=policies.HEARTBEAT_TIMEOUT / 3,
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=timedelta(seconds=settings.grace_seconds),
     )
 
 
@@ -119,8 +136,18 @@ async def running_pools(
     await bind_store(deployment.client, deployment.store)
     pools = [build_pool(name, deployment, providers or {}) for name in names]
     async with AsyncExitStack() as stack:
+        workers: list[Worker] = []
         for pool in pools:
             for provider in pool.providers:
                 stack.push_async_callback(provider.aclose)
-            await stack.enter_async_context(make_worker(deployment.client, pool, deployment.settings, identity))
+            for close in pool.closing:
+                stack.push_async_callback(close)
+            worker = make_worker(deployment.client, pool, deployment.settings, identity)
+            workers.append(await stack.enter_async_context(worker))
+        # All stop taking work at once: one after the other, the last would go on while the first drain.
+        stack.push_async_callback(_drain, workers)
         yield
+
+
+async def _drain(workers: Sequence[Worker]) -> None:
+    await asyncio.gather(*(worker.shutdown() for worker in workers))

@@ -87,6 +87,7 @@ async def bind_store(client: Client, store: ObjectStore) -> None:
     Raises:
         ConfigurationInvalid: as ``check_bond`` says.
     """
+    await store.check()
     bond = await check_bond(client, store)
     if store.address.startswith("memory:"):
         return  # gone with this process, so nothing is written; a namespace that has another store was refused above

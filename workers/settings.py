@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,8 +19,10 @@ from pydantic_settings import (
 )
 
 from activities.errors import ConfigurationInvalid, redact
-
-Tier = Literal["small", "mid", "frontier", "local"]
+from activities.mcp.policy import McpAllowed
+from activities.store_backends import with_options
+from activities.tools.addresses import FetchPolicy
+from workers.model_settings import Chain, ModelAddress, Price, Tier, Unpriced
 
 
 class Settings(BaseSettings):
@@ -33,21 +35,57 @@ class Settings(BaseSettings):
     home: Path = Path(".ostinato")
     """The folder of the dev server's data, the object store, logs and results."""
     store: str = ""
-    """The object store's address: ``file:///folder`` or ``memory://name``. Empty: ``store`` in the home folder."""
+    """The object store's address: ``file:///folder``, ``s3://bucket/prefix``, ``gs://bucket/prefix``,
+    ``az://container/prefix`` or ``memory://name``. Empty: ``store`` in the home folder."""
+    store_endpoint: str = ""
+    """Where a cloud store is, for MinIO and others: ``https://host`` or ``http://host:port``. Empty: the cloud's own."""
+    store_region: str = ""
+    """The region of an ``s3://`` bucket. Empty: that of ``AWS_REGION``, or ``us-east-1``."""
+    retention_days: int = Field(default=30, ge=1, le=36_500)
+    """How long ``ostinato gc`` keeps a lineage after its last use. Never shorter than the namespace keeps histories."""
     codec: str = ""
     """``module:factory`` of a Temporal PayloadCodec for history and blobs. Empty: none."""
     tool_modules: Annotated[tuple[str, ...], NoDecode] = ()
     """Modules whose ``@tool`` functions this deployment offers, besides the built-in ones. Comma-separated."""
+    fetch_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """What the tool ``fetch_url`` may reach besides the public Internet at ports 80 and 443: host names, addresses or
+    networks, each with ``:port`` or without. Comma-separated."""
+    mcp_allowed: Annotated[tuple[McpAllowed, ...], Field(max_length=100)] = ()
+    """MCP servers that a team may use, as JSON or TOML: an address (``https://host/path``, and what is below it), the
+    words that a command begins with, or ``{command or url, secrets}``. Empty: none."""
+    mcp_secrets: Annotated[dict[str, SecretStr], Field(max_length=100)] = {}
+    """Values that allowed MCP servers get, by the names that teams and ``mcp_allowed`` use."""
     provider: str = "offline"
     """The provider of the tiers where a run does not ask for one. A key in the environment alone changes nothing."""
-    models: dict[Tier, str] = {}
-    """Tier to ``provider:model``, over the built-in table, as a TOML table or JSON."""
+    models: dict[Tier, Chain] = {}
+    """Tier to ``provider:model``, over the built-in table, as a TOML table or JSON. A list is a chain: the first is
+    asked, the others are its fallbacks, at most five in all, of whichever providers."""
+    prices: Annotated[dict[ModelAddress, Price], Field(max_length=1000)] = {}
+    """``provider:model`` to US dollars for a million tokens, ``{input, output}``, over the built-in list."""
+    unpriced: Unpriced = "refuse"
+    """What to do with a model for which no price is known: ``refuse``, ``assume`` or ``count_tokens_only``."""
+    assumed_price: Price | None = None
+    """The price of models without one where ``unpriced`` is ``assume``."""
     openai_api_key: SecretStr = Field(
         default=SecretStr(""), validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
     )
     """The key of the OpenAI-compatible provider."""
     openai_base_url: str = Field(default="", validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
     """The address of any OpenAI-compatible provider (Ollama, vLLM, ...). Empty: OpenAI."""
+    anthropic_api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("ANTHROPIC_API_KEY", "anthropic_api_key")
+    )
+    """The key of Anthropic."""
+    anthropic_base_url: str = Field(
+        default="", validation_alias=AliasChoices("ANTHROPIC_BASE_URL", "anthropic_base_url")
+    )
+    """The address of a server that speaks Anthropic's Messages API, without ``/v1``. Empty: Anthropic."""
+    gemini_api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("GEMINI_API_KEY", "GOOGLE_API_KEY", "gemini_api_key")
+    )
+    """The key of the Gemini API."""
+    gemini_base_url: str = Field(default="", validation_alias=AliasChoices("GEMINI_BASE_URL", "gemini_base_url"))
+    """The address of a server that speaks the Gemini API, without ``/v1beta``. Empty: Google."""
     temporal_cli: Path | None = None
     """A ``temporal`` program to start the dev server with, before the one on the PATH."""
     temporal_port: int = Field(default=7233, ge=0, le=65535)
@@ -69,10 +107,27 @@ class Settings(BaseSettings):
     workflow_cache: int = Field(default=500, ge=0, le=100_000)
     """Workflows that one worker keeps in memory between tasks. 0 replays every task from history."""
 
-    @field_validator("tool_modules", mode="before")
+    health_address: str = Field(default="", pattern=r"^$|^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$")
+    """Where ``ostinato worker`` answers /healthz and /readyz, ``HOST:PORT``; port 0: any free one. Empty: nowhere."""
+    grace_seconds: float = Field(default=10, ge=0, le=3600)
+    """How long calls under way may go on after SIGTERM; then they are cancelled, and another worker makes them again."""
+
+    @field_validator("tool_modules", "fetch_allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("fetch_allowed_hosts")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        FetchPolicy.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _has_assumed_price(self) -> "Settings":
+        if self.unpriced == "assume" and self.assumed_price is None:
+            raise ValueError("unpriced is assume, and there is no assumed_price")
+        return self
 
     @cached_property
     def cache(self) -> Path:
@@ -81,13 +136,15 @@ class Settings(BaseSettings):
 
     @cached_property
     def store_address(self) -> str:
-        """The object store's address with the default filled in."""
-        return self.store or (self.home.absolute() / "store").as_uri()
+        """The object store's address with the default filled in, and where and in which region it is."""
+        address = self.store or (self.home.absolute() / "store").as_uri()
+        return with_options(address, endpoint=self.store_endpoint, region=self.store_region)
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never leave this process."""
-        return tuple(s for s in (self.openai_api_key.get_secret_value(),) if s)
+        keys = (self.openai_api_key, self.anthropic_api_key, self.gemini_api_key, *self.mcp_secrets.values())
+        return tuple(value for key in keys if (value := key.get_secret_value().strip()))
 
     @classmethod
     def settings_customise_sources(
@@ -129,7 +186,7 @@ def load_settings(**overrides: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         raise ConfigurationInvalid(
             f"the setting {name!r} is not valid: {first['msg']}",
-            fix=f"correct OSTINATO_{name.upper()} in the environment or {name!r} in settings.toml",
+            fix=f"correct OSTINATO_{name.partition('.')[0].upper()} in the environment or {name!r} in settings.toml",
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigurationInvalid(

@@ -9,16 +9,21 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from activities.contracts.mcp import McpServer, McpTool
 from activities.contracts.profile import OutputContract
 from activities.errors import ConfigurationInvalid
-from workflows.contracts import AgentLimits, AgentNode, AgentSpec, CallNode, TeamSpec
+from workflows.teams.agents import AgentLimits, AgentSpec
+from workflows.teams.tree import AgentNode, CallNode, SubtaskSpec, SupervisorNode, TeamSpec, WorkerSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
+_MODELS = (TeamSpec, AgentSpec, AgentLimits, AgentNode, CallNode, SupervisorNode, WorkerSpec, SubtaskSpec, McpServer, McpTool)
 _WORDS = sorted(
-    {field for model in (TeamSpec, AgentSpec, AgentLimits, AgentNode, CallNode) for field in model.model_fields}
+    {field for model in _MODELS for field in model.model_fields}
     | {field.alias or name for name, field in OutputContract.model_fields.items()}
 )
+
+_KINDS = {"agent", "call", "supervisor"}
 
 
 def load_team(path: Path | str) -> TeamSpec:
@@ -96,10 +101,10 @@ def _plain(
 
 def _explain(error: ErrorDetails, lines: dict[tuple[str, ...], int], path: Path) -> ConfigurationInvalid:
     # Pydantic puts the member of a union into the location; our paths do not have it.
-    at = tuple(str(part) for part in error["loc"])
-    for drop in ("agent", "call"):
-        if at not in lines and at[:2] == ("root", drop):
-            at = (at[0], *at[2:])
+    at: tuple[str, ...] = ()
+    for part in map(str, error["loc"]):
+        if part not in _KINDS or (*at, part) in lines:
+            at = (*at, part)
     line = next((lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in lines), 1)
     field = ".".join(at) or "the file"
     word = at[-1] if at else ""

@@ -24,10 +24,30 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, LimitExceeded
     from workflows import steps
     from workflows.budget import WorstCase, affordable_attempts, usage_of_failed_call
-    from workflows.contracts import AgentSpec, AgentState, RunInput
+    from workflows.contracts import AgentState, ModelRoute, NodePlan, RunInput, Task
     from workflows.failures import failure_of, stop_if_requested
+    from workflows.policies import ATTEMPTS_BEFORE_FALLBACK
+    from workflows.teams.agents import AgentSpec
 
 _problems = TypeAdapter(list[str])
+
+MAX_ARTIFACTS = 1000
+"""Files of one step that are listed; the last ones where it writes more."""
+FALL_BACK_ON = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.OVERLOADED,
+        FailureKind.PROVIDER_UNAVAILABLE,
+        FailureKind.PROVIDER_TIMEOUT,
+        FailureKind.MALFORMED_ANSWER,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.AUTHENTICATION_FAILED,
+        FailureKind.MODEL_NOT_FOUND,
+        FailureKind.CONTEXT_EXCEEDED,
+        FailureKind.REQUEST_REJECTED,
+    }
+)
+"""What another model may do better. Not a lost worker, and nothing that is the platform's or the agent's own fault."""
 
 Boundary = Callable[[AgentState], None]
 """Called between two turns; may raise to continue as new."""
@@ -36,17 +56,22 @@ Boundary = Callable[[AgentState], None]
 class AgentLoop:
     """One agent at work on one step. ``state`` is up to date after every await, whatever is raised."""
 
-    def __init__(self, run: RunInput, *, agent: str, path: str, state: AgentState) -> None:
+    def __init__(self, run: RunInput, *, agent: str, path: str, state: AgentState, task: Task | None = None) -> None:
         self.run = run
         self.agent = agent
         self.path = path
-        if agent not in run.team.agents or agent not in run.profiles or agent not in run.queues:
+        if agent not in run.team.agents or agent not in run.plans or not run.plans[agent].models:
             raise ConfigurationInvalid(f"the run knows no agent {agent!r}", fix="start runs that were admitted")
         self.spec: AgentSpec = run.team.agents[agent]
+        self.plan: NodePlan = run.plans[agent]
         self.state = state
+        self.subtask_id = task.subtask_id if task else ""
+        self.label = f"{self.subtask_id} {agent}".lstrip()
+        """What the UI's one-line summaries begin with: several of its kind may be at work."""
+        self.seconds = min(self.spec.limits.seconds, (task and task.seconds) or self.spec.limits.seconds)
         self.unknown: list[FailureDetail] = []
         """Effects that were begun and whose outcome nobody knows."""
-        self.deadline = state.started_at + self.spec.limits.seconds
+        self.deadline = state.started_at + self.seconds
         """Workflow time at which the step ends, seconds since 1970."""
 
     async def work(self, boundary: Boundary) -> ModelResponse:
@@ -71,8 +96,8 @@ class AgentLoop:
     def too_late(self) -> DeadlineExceeded:
         """What ends a step whose time is used up."""
         return DeadlineExceeded(
-            f"the agent {self.agent!r} did not end within {self.spec.limits.seconds:g} s",
-            fix=f"raise limits.seconds of {self.agent!r}, or give it less to do",
+            f"the agent {self.agent!r} did not end within {self.seconds:g} s",
+            fix=f"raise limits.seconds of {self.agent!r} (and its worker's timeout_seconds), or give it less to do",
         )
 
     async def _ask(self) -> ModelResponse:
@@ -88,12 +113,12 @@ class AgentLoop:
         response = await self._call_model(
             ModelRequest(
                 key=self._key(f"t{turn}"),
-                profile=self.run.profiles[self.agent],
+                profile=self.plan.profile,
                 thread=state.thread,
                 append=state.append,
                 offer_tools=turn < limits.turns,
             ),
-            summary=f"{self.agent}: turn {turn}",
+            summary=f"{self.label}: turn {turn}",
         )
         # The start of the text is kept for a partial result; the whole is in the thread.
         said = response.text or (json.dumps(response.output) if response.output is not None else "")
@@ -112,13 +137,13 @@ class AgentLoop:
         response = await self._call_model(
             ModelRequest(
                 key=self._key(f"t{state.turns + 1}.s"),
-                profile=self.run.profiles[self.agent],
+                profile=self.plan.profile,
                 thread=state.thread,
                 purpose="summarise",
             ),
-            summary=f"{self.agent}: summarise {state.thread.tokens} tokens",
+            summary=f"{self.label}: summarise {state.thread.tokens} tokens",
         )
-        self._update(thread=response.thread, summaries=state.summaries + 1)
+        self._update(thread=response.thread)
         if self._prompt_tokens() > limit:
             raise self._too_long()
 
@@ -137,6 +162,7 @@ class AgentLoop:
                 f"the agent {self.agent!r} asked for more than {limits.tool_calls} tool calls",
                 fix=f"raise limits.tool_calls of {self.agent!r}, or make its instructions say when to stop",
             )
+        self._update(effects=self.state.effects + sum(call.tool in self.plan.effects for call in calls))
         gate = asyncio.Semaphore(limits.parallel_tools)
 
         async def one(index: int, call: ToolCall) -> ToolResponse:
@@ -148,6 +174,7 @@ class AgentLoop:
                 usage=state.usage + Usage(tool_calls=1),
                 tool_errors=state.tool_errors + (answer.error is not None),
                 retries=state.retries + answer.attempt - 1,
+                artifacts=(*state.artifacts, *answer.artifacts)[-MAX_ARTIFACTS:],
             )
             return answer
 
@@ -185,10 +212,20 @@ class AgentLoop:
             return response.problems
         if response.output is None and not response.text.strip():
             return ("It was empty.",)
+        if problem := self._answers_another_subtask(response):
+            return (problem,)
         problems: list[str] = []
         for index, check in enumerate(self.spec.output.checks if self.spec.output else ()):
             problems += await self._check(index, check, response)
         return tuple(problems)
+
+    def _answers_another_subtask(self, response: ModelResponse) -> str:
+        output = response.output
+        if not self.subtask_id or not isinstance(output, dict) or "subtask_id" not in output:
+            return ""
+        if output["subtask_id"] == self.subtask_id:
+            return ""
+        return f"It names the subtask {str(output['subtask_id'])[:100]!r}; yours is {self.subtask_id!r}."
 
     async def _check(self, index: int, check: str, response: ModelResponse) -> list[str]:
         """What one check of the contract has against an answer."""
@@ -216,12 +253,27 @@ class AgentLoop:
         self._update(corrections=state.corrections + 1, append=(UserMessage(text=prompt),))
 
     async def _call_model(self, request: ModelRequest, *, summary: str) -> ModelResponse:
+        """One call of the first model of the chain that can answer."""
+        while True:
+            try:
+                return await self._call_choice(request.model_copy(update={"choice": self.state.choice}), summary)
+            except ActivityError as error:
+                last = self.state.choice == len(self.plan.models) - 1
+                if last or failure_of(error, agent=self.agent, step=self.path).kind not in FALL_BACK_ON:
+                    raise
+                # It stays with the next one: a model that refused this step will refuse its next turn too.
+                self._update(choice=self.state.choice + 1)
+
+    async def _call_choice(self, request: ModelRequest, summary: str) -> ModelResponse:
         self._go_on()
-        worst = self._worst_case()
+        worst, route = self._worst_case(), self._route
         attempts = affordable_attempts(self.agent, self.spec.limits, self.state.usage, worst)
-        queue = self.run.queues[self.agent]
+        if request.choice < len(self.plan.models) - 1:
+            attempts = min(attempts, ATTEMPTS_BEFORE_FALLBACK)
+        if request.choice:
+            summary = f"{summary}, on {route.model}"
         try:
-            response = await steps.call_model(request, queue=queue, attempts=attempts, summary=summary)
+            response = await steps.call_model(request, queue=route.queue, attempts=attempts, summary=summary)
         except ActivityError as error:
             self._update(usage=self.state.usage + usage_of_failed_call(error, worst, attempts))
             raise
@@ -235,15 +287,19 @@ class AgentLoop:
         self._go_on()
         request = ToolRequest(
             key=self._key(step),
-            profile=self.run.profiles[self.agent],
+            profile=self.plan.profile,
             call=call,
             snapshot=self.run.snapshot,
             check=check,
         )
         seconds = self.run.tool_seconds.get(call.tool, 60.0)
         return await steps.call_tool(
-            request, tool_timeout=timedelta(seconds=seconds), summary=f"{self.agent}: {call.tool[:60]}"
+            request, tool_timeout=timedelta(seconds=seconds), summary=f"{self.label}: {call.tool[:60]}"
         )
+
+    @property
+    def _route(self) -> ModelRoute:
+        return self.plan.models[self.state.choice]
 
     def _go_on(self) -> None:
         """Refuse another call after the deadline or a stop: a call under way may end well in spite of either."""
@@ -254,14 +310,14 @@ class AgentLoop:
     def _worst_case(self) -> WorstCase:
         """What one attempt of the next model call may cost."""
         prompt, answer = self._prompt_tokens(), self.spec.limits.output_tokens
-        price_in, price_out = self.run.prices.get(self.agent, (0.0, 0.0))
-        return WorstCase(prompt + answer, (prompt * price_in + answer * price_out) / 1_000_000)
+        price = prompt * self._route.input_usd_per_million + answer * self._route.output_usd_per_million
+        return WorstCase(prompt + answer, price / 1_000_000)
 
     def _prompt_tokens(self) -> int:
         """The length of the next prompt: the window (instructions, tools and contract included), and what is appended."""
         state = self.state
         appended = sum(m.tokens if isinstance(m, MessageRef) else estimate_tokens(m.text) for m in state.append)
-        return appended + (state.thread.tokens if state.thread else self.run.prompt_tokens.get(self.agent, 0))
+        return appended + (state.thread.tokens if state.thread else self.plan.prompt_tokens)
 
     def _key(self, step: str) -> StepKey:
         return StepKey(scope_id=self.run.scope_id, path=self.path, step=step, generation=self.run.generation)

@@ -13,9 +13,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from activities.contracts.steps import Usage
     from activities.errors import LimitExceeded
-    from workflows.contracts import AgentLimits
     from workflows.failures import failure_of
     from workflows.policies import MODEL_ATTEMPTS
+    from workflows.teams.agents import AgentLimits
 
 
 @dataclass(frozen=True)

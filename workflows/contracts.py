@@ -1,96 +1,61 @@
-"""What a pattern takes and returns, and the team tree that a user writes."""
+"""What a pattern takes and returns: the input frozen at admission, an agent's state, and the result."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from activities.contracts.artifacts import ArtifactRef
 from activities.contracts.base import CostUsd, Digest, Line, Name, RunId, Text, Tokens, WireModel
 from activities.contracts.failures import FailureDetail
 from activities.contracts.messages import MessageRef, ThreadRef, UserMessage
-from activities.contracts.profile import OutputContract
 from activities.contracts.snapshot import SnapshotRef
 from activities.contracts.steps import Usage
+from workflows.teams.tree import Node, TeamSpec, node_name
 
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=16_000)]
 """What is asked. Longer material belongs into the input folder."""
 
 
-class AgentLimits(WireModel):
-    """Bounds of one agent's work in one step. Reaching one ends the step as ``on_limit`` says."""
+class ModelRoute(WireModel):
+    """One model of an agent's chain: where its calls go, and what they are reserved at."""
 
-    turns: Annotated[int, Field(ge=1, le=1000)] = 20
-    """Model calls that answer; on the last one no tools are offered, so that the model has to answer."""
-    model_calls: Annotated[int, Field(ge=1, le=2000)] = 40
-    """All model calls: answers, corrections and summaries."""
-    tool_calls: Annotated[int, Field(ge=0, le=5000)] = 100
-    tokens: Annotated[Tokens, Field(ge=1)] = 500_000
-    """Input and output tokens of all calls. A call is made only where its worst case fits."""
-    cost_usd: CostUsd = 5.0
-    """US dollars of all calls. A call is made only where its worst case fits. Unpriced models count as zero."""
-    seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = 1800.0
-    """From the start of the step to its end, waits and retries included."""
-    output_tokens: Annotated[Tokens, Field(ge=1, le=64_000)] = 2048
-    """Longest single answer."""
-    context_tokens: Annotated[Tokens, Field(ge=256)] = 100_000
-    """Where the window would grow beyond, its older part is replaced by a summary."""
-    tool_errors: Annotated[int, Field(ge=0, le=100)] = 8
-    """Tool errors that the agent may make before the step fails."""
-    corrections: Annotated[int, Field(ge=0, le=20)] = 2
-    """Times that an answer which does not fit the contract is sent back."""
-    parallel_tools: Annotated[int, Field(ge=1, le=32)] = 8
-    """Tool calls of one answer under way at once."""
+    model: Line
+    """``provider:model``."""
+    queue: Line
+    """The task queue of its provider."""
+    input_usd_per_million: CostUsd = 0.0
+    output_usd_per_million: CostUsd = 0.0
 
 
-class AgentSpec(WireModel):
-    """One agent: an identity, what it is told, what it may use, and what its answer has to be."""
+class NodePlan(WireModel):
+    """What admission resolved for an agent or a call."""
 
-    instructions: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-    tier: Literal["small", "mid", "frontier", "local"] = "mid"
-    """Which class of model; the client resolves it into real models at admission."""
-    model: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*:.+$", max_length=200)] | None = None
-    """``provider:model`` instead of a tier."""
-    tools: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
-    output: OutputContract | None = None
-    limits: AgentLimits = AgentLimits()
-    on_limit: Literal["fail", "partial"] = "fail"
-    """At a limit or deadline: fail the step, or return the last text as a partial result."""
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    profile: Digest
+    """The AgentProfile blob."""
+    models: Annotated[tuple[ModelRoute, ...], Field(max_length=5)] = ()
+    """The chain: the first is asked, each next one where the one before cannot answer. Empty for a call."""
+    prompt_tokens: Tokens = 0
+    """Estimated length of what each prompt begins with: instructions, tools and contract."""
+    effects: tuple[Name, ...] = ()
+    """Its tools that have effects: a step that has called one is not made again in another attempt."""
 
 
-class AgentNode(WireModel):
-    """A step done by one agent."""
+class Task(WireModel):
+    """What a node that is not the root is to do."""
 
-    kind: Literal["agent"] = "agent"
-    agent: Name
-
-
-class CallNode(WireModel):
-    """A step done by one tool, without a model: deterministic steps are code."""
-
-    kind: Literal["call"] = "call"
-    tool: Name
-    arguments: dict[str, JsonValue] = {}
-    """The tool's arguments. The string ``$goal`` stands for the run's goal."""
-    name: Name = "call"
-    """The node's name in the tree."""
-
-
-Node = Annotated[AgentNode | CallNode, Field(discriminator="kind")]
-
-
-class TeamSpec(WireModel):
-    """What a user writes."""
-
-    team: Name
-    version: Annotated[int, Field(ge=1)] = 1
-    description: Text = ""
-    agents: Annotated[dict[Name, AgentSpec], Field(max_length=100)] = {}
-    root: Node
-
-    def node_name(self) -> str:
-        """The root node's name: the first part of every path in the tree."""
-        return self.root.agent if isinstance(self.root, AgentNode) else self.root.name
+    prompt: Text
+    """What an agent is told first."""
+    goal: Text = ""
+    """What a nested pattern works towards: the task without its input. The prompt where absent."""
+    inputs: dict[str, JsonValue] = {}
+    """What a call's arguments may name as ``$name``, besides ``$goal``."""
+    thread: ThreadRef | None = None
+    """The conversation that goes on with the prompt; a new one begins where absent."""
+    subtask_id: Line = ""
+    """Where an answer names a ``subtask_id``, it has to be this one."""
+    seconds: float | None = None
+    """Bound of this attempt, beside the node's own."""
 
 
 class AgentState(WireModel):
@@ -103,10 +68,15 @@ class AgentState(WireModel):
     """The start of the last text that the model wrote, for partial results."""
     usage: Usage = Usage()
     turns: int = 0
-    summaries: int = 0
     tool_errors: int = 0
     corrections: int = 0
     retries: int = 0
+    choice: int = 0
+    """Which model of the chain is asked."""
+    effects: int = 0
+    """Tool calls made that have effects."""
+    artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=1000)] = ()
+    """Files that its tools wrote."""
     started_at: float = 0.0
     """Workflow time of the step's start, seconds since 1970."""
 
@@ -117,24 +87,39 @@ class RunInput(WireModel):
     team: TeamSpec
     goal: Goal
     scope_id: RunId
-    profiles: dict[str, Digest]
-    """Node name to AgentProfile blob."""
-    queues: dict[str, str] = {}
-    """Agent to the task queue of its model's provider."""
+    plans: dict[str, NodePlan]
+    """Name of agent or call to what admission resolved for it."""
     snapshot: SnapshotRef | None = None
     generation: int = 0
-    prices: dict[str, tuple[CostUsd, CostUsd]] = {}
-    """Node name to US dollars for a million input and output tokens of its model, for reservations."""
-    prompt_tokens: dict[str, Tokens] = {}
-    """Node name to the estimated length of what each of its prompts begins with: instructions, tools and contract."""
     tool_seconds: dict[str, float] = {}
     """Tool name to the bound of one call."""
     missing: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
     """What of the input could not be read."""
     max_history_events: Annotated[int, Field(ge=1)] = 4000
     """A workflow with more events continues as new at its next turn boundary."""
+    node: Node | None = None
+    """The node of a nested workflow; the root of the team where absent."""
+    path: Annotated[str, Field(max_length=400)] = ""
+    """The node's path in the tree; the root's name where absent."""
+    task: Task | None = None
+    """What a nested node is to do; the root does the goal."""
     state: AgentState | None = None
     """Where a continue-as-new goes on."""
+
+    @property
+    def queues(self) -> set[str]:
+        """The task queues of all models that may be asked."""
+        return {route.queue for plan in self.plans.values() for route in plan.models}
+
+    @property
+    def own_node(self) -> Node:
+        """The node that this workflow is."""
+        return self.node or self.team.root
+
+    @property
+    def own_path(self) -> str:
+        """The path that this workflow's steps begin with."""
+        return self.path or node_name(self.own_node)
 
 
 class RunStatus(StrEnum):
@@ -157,6 +142,23 @@ class StepReport(WireModel):
     cost_usd: CostUsd = 0.0
     milliseconds: int = 0
     """From its start to its end, waits included."""
+    task: Line = ""
+    """What it was to do, where that is not the goal."""
+    model: Line = ""
+    """The model that did it last, ``provider:model``."""
+    reason: Line = ""
+    """Why it failed, or is partial."""
+    thread: ThreadRef | None = None
+    """The conversation, where it was an agent's."""
+
+
+class AgentUsage(WireModel):
+    """What one agent used in all its steps."""
+
+    agent: Line
+    steps: int
+    tokens: Tokens = 0
+    cost_usd: CostUsd = 0.0
 
 
 class RunResult(WireModel):
@@ -166,8 +168,14 @@ class RunResult(WireModel):
     output: JsonValue = None
     usage: Usage = Usage()
     steps: Annotated[tuple[StepReport, ...], Field(max_length=2000)] = ()
+    agents: Annotated[tuple[AgentUsage, ...], Field(max_length=200)] = ()
+    """Usage by agent, the dearest first."""
+    artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=1000)] = ()
+    """Files that the run made; names are unique."""
     missing: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
     """What the result lacks, one sentence each."""
     thread: ThreadRef | None = None
     """The conversation behind the output."""
+    effects: Annotated[int, Field(ge=0)] = 0
+    """Calls made of tools that have effects, whether or not they ended well."""
     failure: FailureDetail | None = None

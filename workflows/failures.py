@@ -1,7 +1,17 @@
 """Unwraps what Temporal raises into our failure details, and wraps a failed run for Temporal."""
 
+from contextlib import suppress
+
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TerminatedError,
+    TimeoutType,
+    is_cancelled_exception,
+)
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 with workflow.unsafe.imports_passed_through():
@@ -9,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.failures import FailureDetail, FailureKind, Origin
     from activities.errors import OstinatoError, redact
-    from workflows.contracts import RunResult
+    from workflows.contracts import RunResult, RunStatus
 
 
 def failure_of(error: BaseException, *, agent: str, step: str) -> FailureDetail:
@@ -23,6 +33,15 @@ def failed_run(result: RunResult) -> ApplicationError:
     if failure is None:
         raise ValueError("a failed run needs its failure")
     return ApplicationError(failure.message, result, type=failure.kind.value, non_retryable=True)
+
+
+def result_of(error: ChildWorkflowError, *, path: str) -> RunResult:
+    """What a nested workflow that failed had come to: the result in its failure's details, or the failure alone."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.details:
+        with suppress(ValidationError):
+            return RunResult.model_validate(cause.details[0])
+    return RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent="", step=path))
 
 
 def stop_if_requested() -> None:
@@ -42,7 +61,11 @@ def _detail(error: BaseException) -> FailureDetail:
         return FailureDetail(
             kind=FailureKind.CANCELLED, origin=Origin.OPERATOR, retryable=False, message="the run was stopped"
         )
-    cause = error.cause if isinstance(error, ActivityError) else error
+    cause = error.cause if isinstance(error, (ActivityError, ChildWorkflowError)) else error
+    if isinstance(cause, TerminatedError):
+        return FailureDetail(
+            kind=FailureKind.CANCELLED, origin=Origin.OPERATOR, retryable=False, message="it was terminated"
+        )
     if isinstance(cause, ApplicationError):
         return _of_application_error(cause)
     if isinstance(cause, TemporalTimeoutError):

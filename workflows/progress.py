@@ -4,23 +4,59 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
+    from activities.contracts.base import WireModel
     from activities.contracts.failures import FailureDetail
+    from activities.contracts.steps import Usage
     from workflows.contracts import AgentState, RunInput
 
 TEAM = SearchAttributeKey.for_keyword("OstinatoTeam")
 PATTERN = SearchAttributeKey.for_keyword("OstinatoPattern")
 AGENTS = SearchAttributeKey.for_keyword_list("OstinatoAgents")
 FAILURE = SearchAttributeKey.for_keyword("OstinatoFailure")
+MAX_ROWS = 60
+"""Rows of the table: the server keeps 20,000 bytes of details."""
 ALL_SEARCH_ATTRIBUTES = (TEAM, PATTERN, AGENTS, FAILURE)
 
 
-def show_progress(agent: str, state: AgentState) -> None:
-    """Update the workflow's details in the Temporal UI. They are answered from memory and cost no event."""
-    usage = state.usage
-    workflow.set_current_details(
-        "| agent | turns | summaries | tool calls | tokens | USD |\n|---|---|---|---|---|---|\n"
-        f"| {agent} | {state.turns} | {state.summaries} | {usage.tool_calls} | {usage.tokens} | {usage.cost_usd:.4f} |"
-    )
+class Row(WireModel):
+    """One step, as people see it while it runs."""
+
+    path: str
+    agent: str
+    status: str = "running"
+    state: AgentState = AgentState()
+
+    def at(self, state: AgentState, status: str = "running") -> "Row":
+        """The same step later."""
+        return self.model_copy(update={"state": state, "status": status})
+
+
+class Board:
+    """The workflow's details in the Temporal UI: a row a step. They are answered from memory and cost no event."""
+
+    def __init__(self, path: str = "") -> None:
+        self._prefix = f"{path}/"
+        self.rows: dict[str, Row] = {}
+
+    def show(self, row: Row) -> None:
+        """Put a step's row up to date."""
+        self.rows[row.path] = row
+        hidden = len(self.rows) - MAX_ROWS
+        total = sum((row.state.usage for row in self.rows.values()), Usage())
+        lines = [
+            "| step | agent | status | turns | tools | tokens | USD |",
+            "|---|---|---|---:|---:|---:|---:|",
+            *(self._cells(row) for row in list(self.rows.values())[-MAX_ROWS:]),
+            f"| all | | | | {total.tool_calls} | {total.tokens} | {total.cost_usd:.4f} |",
+        ]
+        workflow.set_current_details("\n".join(lines) + (f"\n\n{hidden} earlier steps" if hidden > 0 else ""))
+
+    def _cells(self, row: Row) -> str:
+        state, usage = row.state, row.state.usage
+        return (
+            f"| {row.path.removeprefix(self._prefix)} | {row.agent} | {row.status} | {state.turns} | {usage.tool_calls}"
+            f" | {usage.tokens} | {usage.cost_usd:.4f} |"
+        )
 
 
 def record_failure(failure: FailureDetail) -> None:

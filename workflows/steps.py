@@ -8,6 +8,8 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
+    from activities.contracts.mcp import McpListing, McpListRequest
+    from activities.mcp.listing import McpActivities
     from activities.model_call import ModelActivities
     from activities.tool_call import ToolActivities
     from workflows import policies
@@ -54,6 +56,25 @@ async def call_tool(request: ToolRequest, *, tool_timeout: timedelta, summary: s
         task_queue=TOOL_QUEUE,
         start_to_close_timeout=policies.tool_start_to_close(seconds),
         schedule_to_close_timeout=policies.tool_schedule_to_close(seconds),
+        heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+        retry_policy=policies.TOOL_RETRY,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+
+
+async def list_mcp_tools(request: McpListRequest, *, seconds: float, summary: str) -> McpListing:
+    """The tools of a run's MCP servers; ``seconds`` is the bound of the slowest server.
+
+    Raises:
+        ActivityError: read it with ``workflows.failures``.
+    """
+    return await workflow.execute_activity_method(
+        McpActivities.list_tools,
+        request,
+        task_queue=TOOL_QUEUE,
+        start_to_close_timeout=policies.tool_start_to_close(2 * seconds),
+        schedule_to_close_timeout=policies.tool_schedule_to_close(2 * seconds),
         heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
         retry_policy=policies.TOOL_RETRY,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from activities.contracts.artifacts import MAX_CALL_ARTIFACTS, ArtifactRef
 from activities.contracts.base import Digest, Line, Text, WireModel
 from activities.contracts.messages import MAX_TOOL_CALLS, MessageRef, ThreadRef, ToolCall, UserMessage
 from activities.contracts.snapshot import SnapshotRef
@@ -70,6 +71,8 @@ class ToolRequest(WireModel):
     snapshot: SnapshotRef | None = None
     check: bool = False
     """A call of the output contract's checks, not of the model."""
+    whole: bool = False
+    """The workflow reads the result itself: it comes whole, up to 256 Ki characters, and not as a preview."""
 
 
 class ToolResponse(WireModel):
@@ -84,5 +87,7 @@ class ToolResponse(WireModel):
     """The whole result, where it is over 16 KiB."""
     size_bytes: Annotated[int, Field(ge=0)] = 0
     """The length of ``result``."""
+    artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=MAX_CALL_ARTIFACTS)] = ()
+    """Files that the call made, names unique. A call that ended in an error has made none."""
     attempt: Annotated[int, Field(ge=1)] = 1
     from_record: bool = False

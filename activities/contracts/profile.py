@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from activities.contracts.base import CostUsd, Line, Name, Schema, Text, Tokens, WireModel
+from activities.contracts.mcp_endpoint import McpToolRef
 
 
 class Effect(StrEnum):
@@ -30,6 +31,8 @@ class ToolSpec(WireModel):
     parameters: Schema
     effect: Effect
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    mcp: McpToolRef | None = None
+    """Where it is, for a tool of an MCP server."""
 
 
 class OutputContract(WireModel):

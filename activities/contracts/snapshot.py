@@ -15,12 +15,15 @@ MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024
 
 
 class SnapshotFile(WireModel):
-    """One readable text file."""
+    """One file, stored as UTF-8 text. What was no such text (PDF, HTML, other encodings) was converted by the client."""
 
     path: Line
     """Relative to the input folder, ``/`` between parts, control characters written as escapes."""
     digest: Digest
     size_bytes: Annotated[int, Field(ge=0)]
+    """Of the stored text."""
+    pages: Annotated[int, Field(ge=0)] = 0
+    """Pages of a PDF: its text has a form feed between two of them, and is cited as ``path:pPAGE``. 0: by line."""
 
 
 class SkippedFile(WireModel):
@@ -30,6 +33,13 @@ class SkippedFile(WireModel):
     reason: Line
 
 
+class FileNote(WireModel):
+    """What somebody who relies on a file should know of how it was read."""
+
+    path: Line
+    note: Line
+
+
 class Snapshot(WireModel):
     """The manifest."""
 
@@ -37,6 +47,9 @@ class Snapshot(WireModel):
     skipped: tuple[SkippedFile, ...] = ()
     """What could not be read, the first hundred; ``skipped_count`` is all."""
     skipped_count: Annotated[int, Field(ge=0)] = 0
+    notes: tuple[FileNote, ...] = ()
+    """Conversions that guessed or lost something, the first hundred; ``notes_count`` is all."""
+    notes_count: Annotated[int, Field(ge=0)] = 0
 
 
 class SnapshotRef(WireModel):

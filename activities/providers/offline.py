@@ -7,6 +7,8 @@ contracts from them. It invents nothing: where nothing fits it says so.
 
 import asyncio
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from activities.contracts.messages import Message, UserMessage, estimate_tokens
@@ -14,6 +16,7 @@ from activities.errors import ProviderTimeout
 from activities.providers.base import ProviderAnswer, ProviderCall
 from activities.providers.offline_evidence import Evidence, best, gather
 from activities.providers.offline_reading import NOTHING, Reading, read
+from activities.providers.offline_roles import role_of
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_tools import next_call
 
@@ -58,7 +61,8 @@ def answer(call: ProviderCall) -> ProviderAnswer:
     evidence = gather(reading)
     if summarise:
         return _answered(call, _summary(evidence, call.max_output_tokens))
-    wanted = next_call(tuple(call.tools), reading, evidence)
+    role = role_of(call.output_schema, reading, messages)
+    wanted = next_call(tuple(call.tools), reading, evidence) if role is None or role.searches else None
     if wanted is not None and estimate_tokens(wanted.arguments) <= call.max_output_tokens:
         return ProviderAnswer(
             text="",
@@ -67,6 +71,8 @@ def answer(call: ProviderCall) -> ProviderAnswer:
             input_tokens=_input_tokens(call),
             output_tokens=estimate_tokens(wanted.tool + wanted.arguments),
         )
+    if role is not None:
+        return _answered(call, _shortest(role.answers(evidence), call.max_output_tokens))
     text = ""
     for count, length in _CUTS:
         text = _written(call, reading, _cut(best(evidence, count), length))
@@ -85,18 +91,30 @@ def _cut(evidence: list[Evidence], length: int) -> list[Evidence]:
     """Quotations shortened at a space: the beginning of a verbatim slice is one too."""
     kept: list[Evidence] = []
     for item in evidence:
-        quote = (
-            item.quote if len(item.quote) <= length else item.quote[:length].rpartition(" ")[0] or item.quote[:length]
-        )
-        kept.append(Evidence(quote.rstrip(), item.path, item.line, item.score, item.coverage, item.cited))
+        if len(item.quote) > length:
+            quote = item.quote[:length].rpartition(" ")[0] or item.quote[:length]
+            item = replace(item, quote=quote.rstrip(), claim="")  # noqa: PLW2901 -- the shortened one stands for it
+        kept.append(item)
     return kept
 
 
 def _written(call: ProviderCall, reading: Reading, evidence: list[Evidence]) -> str:
     if call.output_schema is None:
         return "\n\n".join(map(_paragraph, evidence)) or NOTHING
-    value: Any = fill(call.output_schema, Material(reading.question, reading.subject, tuple(evidence)))
+    subtask_id = reading.layout.subtask_id if reading.layout else ""
+    material = Material(reading.question, reading.subject, tuple(evidence), subtask_id)
+    value: Any = fill(call.output_schema, material)
     return json.dumps(value, ensure_ascii=False)
+
+
+def _shortest(answers: Iterable[Any], max_output_tokens: int) -> str:
+    """The first answer that fits the token limit, else the last."""
+    text = ""
+    for value in answers:
+        text = json.dumps(value, ensure_ascii=False)
+        if estimate_tokens(text) <= max_output_tokens:
+            break
+    return text
 
 
 def _summary(evidence: list[Evidence], max_output_tokens: int) -> str:

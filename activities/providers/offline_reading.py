@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.contracts.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+from activities.providers.offline_prompts import Layout, lay_out
 from activities.providers.offline_sentences import sentences
 from activities.text import line_at
 
@@ -26,8 +27,8 @@ PATH_NAMES = frozenset({"path", "file", "filename", "document", "doc", "page"})
 _TEXTS = ("text", "content", "excerpt", "passage", "snippet", "quote", "body")
 _SOURCES = ("source", "citation", "path", "file", "url")
 _LINES = ("line", "start_line")
-_SOURCE = re.compile(r"(?s)(.+):(\d{1,9})")
-_QUOTED = re.compile(r'(?s)"(.+)" \(([^\n]+:\d{1,9})\)')
+_SOURCE = re.compile(r"(?s)(.+):(p?)(\d{1,9})")
+_QUOTED = re.compile(r'(?s)"(.+)" \(([^\n]+:p?\d{1,9})\)')
 _CUT_OBJECT = re.compile(r'\{"source": ("(?:[^"\\]|\\.)*"), "text": "((?:[^"\\]|\\.)*)', re.DOTALL)
 
 
@@ -40,6 +41,10 @@ class Document:
     text: str
     cited: bool = True
     """``False`` for what a tool computed: it has no line to point to."""
+    page: int = 0
+    """Of a PDF, whose lines have no numbers."""
+    columns: str = ""
+    """Of rows of a table: its first row."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Reading:
     """What was said about earlier answers."""
     calls: tuple[tuple[ToolCall, bool], ...]
     """Calls made so far; ``True`` for those that failed."""
+    layout: Layout | None
+    """How a supervisor's prompt is laid out; nothing for any other."""
     answered: bool
     """An answer or a summary was given before: the search is over."""
 
@@ -66,7 +73,8 @@ class Reading:
 def read(messages: list[Message]) -> Reading:
     """Read a conversation."""
     first = next((message.text for message in messages if isinstance(message, UserMessage)), "")
-    question, prompt = _question(first)
+    layout = lay_out(first)
+    question, prompt = _task(layout) if layout else _question(first)
     documents: list[Document] = []
     facts: list[Document] = []
     complaints: list[str] = []
@@ -95,6 +103,7 @@ def read(messages: list[Message]) -> Reading:
         facts=tuple(facts),
         complaints="\n".join(complaints),
         calls=tuple((call, call.tool_call_id in failed) for call in calls),
+        layout=layout,
         answered=answered,
     )
 
@@ -106,6 +115,14 @@ def argument_names(call: ToolCall) -> set[str]:
     except (ValueError, RecursionError):
         return set()
     return {part for name in given for part in str(name).lower().split("_")} if isinstance(given, dict) else set()
+
+
+def _task(layout: Layout) -> tuple[str, list[Document]]:
+    """A supervisor's prompt says what is the task, and what belongs to it."""
+    rest = layout.material
+    inner = list(documents_in(rest)) if '"source"' in rest else []
+    prompt = inner or ([Document("prompt", 1, rest)] if rest.strip() else [])
+    return layout.task[:MAX_QUESTION].strip(), prompt
 
 
 def _question(first: str) -> tuple[str, list[Document]]:
@@ -197,20 +214,30 @@ def _document(value: dict[str, Any]) -> Document | None:
     source = next((value[name] for name in _SOURCES if isinstance(value.get(name), str)), "")
     if not text.strip() or not source:
         return None
-    placed = _SOURCE.fullmatch(source)
-    if placed:
-        return Document(placed[1], int(placed[2]), text)
+    columns = value.get("columns")
+    columns = columns if isinstance(columns, str) else ""
+    if placed := place_of(source):
+        path, line, page = placed
+        return Document(path, line, text, page=page, columns=columns)
     line = next((value[name] for name in _LINES if isinstance(value.get(name), int)), 1)
     return Document(source, line, text)
+
+
+def place_of(source: str) -> tuple[str, int, int] | None:
+    """Path, line and page of a source; the line of a page is 1, and the page of a line 0."""
+    found = _SOURCE.fullmatch(source)
+    if not found:
+        return None
+    return (found[1], 1, int(found[3])) if found[2] else (found[1], int(found[3]), 0)
 
 
 def _kept(text: str) -> Iterator[Document]:
     """Quotations as our own answers and summaries write them, one in a paragraph."""
     for paragraph in text.split("\n\n"):
         found = _QUOTED.fullmatch(paragraph.strip())
-        placed = _SOURCE.fullmatch(found[2]) if found else None
+        placed = place_of(found[2]) if found else None
         if found and placed:
-            yield Document(placed[1], int(placed[2]), found[1])
+            yield Document(placed[0], placed[1], found[1], page=placed[2])
 
 
 def _bounded(documents: list[Document]) -> list[Document]:

@@ -22,6 +22,7 @@ class Material:
     question: str
     subject: str
     evidence: tuple[Evidence, ...]
+    subtask_id: str = ""
 
 
 def fill(schema: Schema, material: Material) -> Any:
@@ -31,7 +32,9 @@ def fill(schema: Schema, material: Material) -> Any:
     closest value is returned: the caller checks every answer, and this one is then reported as what it is.
     """
     filler = _Filler(schema, material)
-    return filler.value(schema, Slot("", "", material.question, material.subject, material.evidence), 0)
+    return filler.value(
+        schema, Slot("", "", material.question, material.subject, material.evidence, subtask_id=material.subtask_id), 0
+    )
 
 
 class _Filler:

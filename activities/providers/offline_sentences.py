@@ -1,110 +1,60 @@
-"""Sentences of prose, tables and lists as offsets, so that a quotation is a slice and its line is exact."""
+"""Sentences of prose, rows of tables, entries of lists and lines of code as offsets: a quotation is a slice of the text."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from activities.providers.offline_code import code_sentences
+from activities.providers.offline_layout import Layout, cells, layout_of
+from activities.providers.offline_prose import Prose, Sentence, pieces
 from activities.text import lines
 
-MAX_SENTENCE = 500
-"""Characters of one sentence; a longer one is cut at a space. It stays verbatim."""
-
-_FENCE = re.compile(r"\s*(```|~~~)")
-_HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*\S)")
-_RULE = re.compile(r"[\s|:=+*_~.#-]*")
-_ROW = re.compile(r"\s*(?=\|)")
-_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+(?=\S)")
-_ALONE = re.compile(r"\s*(?:>+|//+|#+|--)\s*(?=\S)")
-_CODE = re.compile(
-    r"\s*(?:(?:async )?def \w+\(|class \w+[:({]|import \w|from [\w.]+ import |@\w|\$ |</?\w+[ >]|return\b.*[()\[\]{}])|.*[;{}]\s*$"
+_PLAIN = re.compile(r"[^\W\d_]+[ ,:]")
+_MARKUP = re.compile(
+    r"!?\[([^\]\n]{1,300})\]\([^)\s]{0,500}\)|(?<!\w)([*_]{1,3})(\S(?:[^*_\n]{0,300}\S)?)\2(?!\w)|`([^`\n]{1,300})`"
 )
-_CLOSING = "\"'*_`)\\]\u201d\u2019"
-# Latin sentences end before white space; Chinese and Japanese ones at the full-width stop itself.
-_END = re.compile(f"[.!?\u2026]+[{_CLOSING}]*(?=\\s)|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\u2019\uff09]*")
-_SHORT = re.compile(
-    r"(?:(?i:\b(?:e\.g|i\.e|etc|cf|vs|approx|incl|fig|no|dr|mr|mrs|ms|prof|st))|(?<![\w'\u2019])[A-Z])\.$"
-)
+_LEAD = re.compile(r"(?m)^[ \t]*(?:>+|#{1,6}|//+|\"{3}|'{3}|[-*+•])[ \t]+|^[\"']{3}|[\"']{3}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """Where a sentence is, and how much it reads like one."""
+def sentences(text: str, path: str = "", columns: str = "") -> Iterator[Sentence]:
+    """Split a text. Fenced code, headings, rules and table separators are left out.
 
-    start: int
-    end: int
-    heading: str
-    """The heading above it within the same text."""
-    weight: float
-    """1 for prose, less for table rows and code."""
-
-
-def sentences(text: str) -> Iterator[Sentence]:
-    """Split a text. Fenced code, headings, rules and table separators are left out."""
-    heading, fenced = "", False
-    start, end = -1, 0  # the paragraph under way
-    for _, line_start, line_end in lines(text):
-        line = text[line_start:line_end]
-        # Most lines are prose: the first character rules most forms out without a regular expression.
-        first = line.lstrip()[:1]
-        fence = _FENCE.match(line) if first in "`~" else None
-        title = _HEADING.match(line[:300]) if first == "#" else None
-        code = _CODE.fullmatch(line[:MAX_SENTENCE])
-        alone = code or (None if first.isalnum() else _ROW.match(line) or _ALONE.match(line))
-        item = None if first.isalpha() else _ITEM.match(line)
-        begins = (
-            fenced
-            or bool(fence or title or alone or item)
-            or not first
-            or (not first.isalnum() and bool(_RULE.fullmatch(line)))
-        )
-        if begins:
-            yield from _paragraph(text, start, end, heading)
-            start = -1
-        fenced ^= bool(fence)
-        if fenced or fence or (begins and not (title or alone or item)):
-            continue
-        if title:
-            heading = title[1].strip("# ")
-        elif alone:
-            yield from _pieces(
-                text, line_start if code else line_start + alone.end(), line_end, heading, 0.5 if code else 0.75
-            )
-        else:
-            start = start if start >= 0 else line_start + (item.end() if item else 0)
-            end = line_end
-    yield from _paragraph(text, start, end, heading)
+    Args:
+        text: the text, or a part of one.
+        path: its file, whose name says whether lines mean something.
+        columns: of a part of a table, the table's first row.
+    """
+    layout = layout_of(path)
+    if layout is Layout.ROWS:
+        yield from _rows(text, columns)
+    elif layout is Layout.LINES:
+        yield from code_sentences(text, path)
+    else:
+        yield from Prose(text).sentences()
 
 
-def _paragraph(text: str, start: int, end: int, heading: str) -> Iterator[Sentence]:
-    if start < 0:
-        return
-    at = start
-    for found in _END.finditer(text, start, end):
-        if not _is_end(text, at, found, end):
-            continue
-        yield from _pieces(text, at, found.end(), heading, 1.0)
-        at = found.end()
-    yield from _pieces(text, at, end, heading, 1.0)
+def plain(quote: str, columns: str = "") -> str:
+    """A quotation as a sentence of its own: on one line, without markup, a table's row with what its cells are."""
+    row = [unmarked(cell) for cell in cells(quote)] if columns or quote.startswith("|") else []
+    if row and (named := cells(columns)) and len(named) == len(row) > 2:
+        return "; ".join(f"{name}: {value}" for name, value in zip(named, row, strict=True) if value)
+    if len(row) == 2:
+        said = ": ".join(value for value in row if value)
+        return said[:1].upper() + said[1:] if _PLAIN.match(said) else said
+    said, _, code = quote.partition("\n```")
+    return unmarked("; ".join(value for value in row if value) if row else said.strip() if code else quote)
 
 
-def _is_end(text: str, start: int, found: re.Match[str], end: int) -> bool:
-    """Whether a sentence ends here: not after an abbreviation, and not before a lower-case letter."""
-    following = text[found.end() : min(end, found.end() + 20)].lstrip()[:1]
-    if found[0].startswith(".") and following.islower():
-        return False
-    return not (found[0] == "." and _SHORT.search(text, max(start, found.end() - 8), found.end()))
+def unmarked(text: str) -> str:
+    """Without emphasis, links and code marks, on one line."""
+    text = _LEAD.sub("", text.strip())
+    for _ in range(2):
+        text = _MARKUP.sub(lambda found: found[1] or found[3] or found[4] or "", text)
+    return " ".join(text.split())
 
 
-def _pieces(text: str, start: int, end: int, heading: str, weight: float) -> Iterator[Sentence]:
-    while start < end:
-        stop = min(end, start + MAX_SENTENCE)
-        if stop < end:
-            space = text.rfind(" ", start + 1, stop)
-            stop = space if space > 0 else stop
-        piece = text[start:stop]
-        lead = len(piece) - len(piece.lstrip())
-        tail = len(piece.rstrip())
-        if any(character.isalnum() for character in piece):
-            asks = 0.5 if piece.rstrip().endswith(("?", ":")) else 1.0  # a question or a lead-in answers nothing
-            yield Sentence(start + lead, start + tail, heading, weight * asks)
-        start = stop
+def _rows(text: str, columns: str) -> Iterator[Sentence]:
+    """The rows of a CSV. One whose cells hold line ends is several."""
+    for number, start, end in lines(text):
+        header = not columns and number == 1
+        columns = columns or text[start:end].strip()
+        yield from pieces(text, start, end, 0.3 if header else 0.9, "", "" if header else columns, 0)

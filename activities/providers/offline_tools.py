@@ -15,10 +15,14 @@ from activities.contracts.messages import ToolCall
 from activities.contracts.profile import Effect, ToolSpec
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_labels import closest
+from activities.providers.offline_question import Question
 from activities.providers.offline_reading import PATH_NAMES, QUERY_NAMES, Reading, argument_names
+from activities.providers.offline_words import asked_words, related
 from activities.text import content_words, stems
 
 MAX_CALLS = 3
+GOOD = 0.9
+"""A sentence that covers so much of the question needs no further search."""
 MAX_QUERY = 400
 """Characters of a query: a long question's first sentences."""
 LINES_BEFORE, LINES_READ = 10, 60
@@ -55,11 +59,20 @@ def _proposals(
             yield from ((spec, arguments) for arguments in _filled(spec, reading.question))
     searches = [spec for spec in tools if _kind(spec) == "query"]
     if not evidence:
-        yield from ((spec, {_only(spec): _query(reading.question)}) for spec in searches)
+        yield from (
+            (spec, {_only(spec): _query(reading.question), **_many(spec, reading.question)}) for spec in searches
+        )
         # A search that failed may have choked on the question; the words alone are the second try.
         failed = {call.tool for call, failed in reading.calls if failed}
         short = " ".join(content_words(reading.question)[:12])
-        yield from ((spec, {_only(spec): short}) for spec in searches if spec.name in failed)
+        other = _other_words(reading.question)
+        for spec in searches:
+            yield spec, {_only(spec): short if spec.name in failed else other or short}
+    elif max(item.coverage for item in evidence) < GOOD:
+        # Something was found, but the best may stand further down.
+        yield from (
+            (spec, {_only(spec): _query(reading.question), **more}) for spec in searches if (more := _more(spec))
+        )
     for spec in tools:
         if _kind(spec) == "path":
             yield from ((spec, arguments) for arguments in _reads(spec, reading, evidence))
@@ -83,6 +96,24 @@ def _only(spec: ToolSpec) -> str:
     return str(required[0]) if parameter.get("type") == "string" and "enum" not in parameter else ""
 
 
+def _other_words(question: str) -> str:
+    """The same in words that documents may use instead; nothing where we know none."""
+    asked = asked_words(question)
+    others = [other for word in asked for other in related(word) if other not in asked]
+    return " ".join([*asked[:12], *dict.fromkeys(others)][:40]) if others else ""
+
+
+def _many(spec: ToolSpec, question: str) -> dict[str, int]:
+    """For a question of one word, which stands in many places, as many passages as the tool gives."""
+    return _more(spec) if sum(weight >= 1.0 for weight in Question.read(question).words.values()) == 1 else {}
+
+
+def _more(spec: ToolSpec) -> dict[str, int]:
+    limit = _properties(spec).get("limit", {})
+    most = limit.get("maximum")
+    return {"limit": most} if isinstance(most, int) and limit.get("type") == "integer" else {}
+
+
 def _query(question: str) -> str:
     if len(question) <= MAX_QUERY:
         return question
@@ -100,13 +131,17 @@ def _reads(spec: ToolSpec, reading: Reading, evidence: list[Evidence]) -> Iterat
         near: dict[str, Any] = {only: cited[0].path}
         for name, parameter in _properties(spec).items():
             parts = set(name.lower().split("_"))
-            if parameter.get("type") == "integer" and "start" in parts:
-                near[name] = max(1, cited[0].line - LINES_BEFORE)
+            if parameter.get("type") == "integer" and {"start", "page"} <= parts:
+                near |= {name: cited[0].page} if cited[0].page else {}
+            elif parameter.get("type") == "integer" and "start" in parts:
+                near |= {} if cited[0].page else {name: max(1, cited[0].line - LINES_BEFORE)}
             elif parameter.get("type") == "integer" and parts & {"max", "limit", "count"}:
                 near[name] = LINES_READ
         yield near if _fits(spec, near) else {only: cited[0].path}
     elif not evidence:
         yield from ({only: name} for name in _FILE.findall(reading.question)[:1])
+        # The best passage may lack what stands above it: a title, the names of columns.
+        yield from ({only: document.path} for document in reading.documents[:1] if reading.calls)
 
 
 def _needed(spec: ToolSpec, question: str) -> bool:

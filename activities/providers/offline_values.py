@@ -10,6 +10,7 @@ from activities.outputs import first_match
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_labels import closest
 from activities.providers.offline_reading import NOTHING
+from activities.providers.offline_writer import title_of
 from activities.text import stem, stems, words
 
 _QUOTES = frozenset({"quote", "quotation", "excerpt", "passage", "snippet", "verbatim"})
@@ -19,6 +20,7 @@ _QUESTIONS = frozenset({"question", "query"})
 _ANSWERS = frozenset(
     {"answer", "summary", "text", "response", "result", "conclusion", "explanation", "reason", "finding"}
 )
+_TITLES = frozenset({"title", "headline", "heading"})
 _DEGREES = frozenset({"confidence", "score", "probability", "relevance", "certainty"})
 _ABSENCES = frozenset({"missing", "error", "errors", "warning", "warnings", "unanswered", "unknown", "unknowns"})
 _FOUND = frozenset(
@@ -54,6 +56,7 @@ class Slot:
     subject: str
     evidence: tuple[Evidence, ...]
     siblings: frozenset[str] = frozenset()
+    subtask_id: str = ""
     variant: int = 0
     """Counts up where several different values are needed and there is evidence for none."""
 
@@ -141,8 +144,12 @@ def labels(values: list[Any], slot: Slot) -> Iterator[Any]:
 def _texts(slot: Slot) -> Iterator[str]:
     best = slot.evidence[0] if slot.evidence else None
     named = slot.words
+    if named >= {"subtask", "id"} and slot.subtask_id:
+        yield slot.subtask_id
     if named & _QUESTIONS:
         yield slot.question
+    if named & _TITLES:
+        yield title_of(slot.question)
     if best is None:
         yield NOTHING if not slot.variant else f"{NOTHING} ({slot.variant})"
         return
@@ -153,7 +160,7 @@ def _texts(slot: Slot) -> Iterator[str]:
     elif named & _PATHS:
         yield best.path
     elif not named or named & _ANSWERS:
-        yield " ".join(f"{item.plain} ({item.source})" for item in slot.evidence)
+        yield " ".join(f"{' '.join(item.quote.split())} ({item.source})" for item in slot.evidence)
     wanted = stems(f"{slot.name} {slot.description}")
     yield max(slot.evidence, key=lambda item: len(wanted & stems(item.quote))).plain
     yield best.source

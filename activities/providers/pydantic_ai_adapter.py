@@ -4,8 +4,9 @@ Nothing of pydantic-ai leaves this folder: its message parts change in minor rel
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import assert_never
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, assert_never
 
 from pydantic_ai import messages as library
 from pydantic_ai.models import ModelRequestParameters
@@ -24,6 +25,12 @@ MAX_NAME = 200
 OUTPUT_NAME = "answer"
 """What the output contract is called towards a provider; it asks for a name and does nothing with it."""
 
+NOTHING = "(nothing)"
+"""The result of a tool that returned no text: Anthropic refuses blank texts."""
+
+OutputMode = Literal["text", "native", "prompted"]
+"""How the output contract is asked for: not at all, by the protocol's own field, or in words among the instructions."""
+
 _FINISH_REASONS: dict[str | None, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -32,8 +39,15 @@ _FINISH_REASONS: dict[str | None, FinishReason] = {
 }
 
 
-def to_library_messages(messages: Sequence[Message]) -> list[library.ModelMessage]:
-    """Translate a conversation. Neighbours that are not the model's own make up one request, as the library has it."""
+def to_library_messages(
+    messages: Sequence[Message], word: Callable[[str], str] = lambda text: text
+) -> list[library.ModelMessage]:
+    """Translate a conversation. Neighbours that are not the model's own make up one request, as the library has it.
+
+    Args:
+        messages: The conversation.
+        word: Makes names of tools and ids of calls fit the provider, the same for a call and its result.
+    """
     result: list[library.ModelMessage] = []
     pending: list[library.ModelRequestPart] = []
     for message in messages:
@@ -44,14 +58,16 @@ def to_library_messages(messages: Sequence[Message]) -> list[library.ModelMessag
                 # The text is what the model sees, errors included: an ``outcome`` would wrap it once more.
                 pending.append(
                     library.ToolReturnPart(
-                        tool_name=message.tool, content=message.text, tool_call_id=message.tool_call_id
+                        tool_name=word(message.tool),
+                        content=message.text if message.text.strip() else NOTHING,
+                        tool_call_id=word(message.tool_call_id),
                     )
                 )
             case AssistantMessage():
                 if pending:
                     result.append(library.ModelRequest(parts=pending))
                     pending = []
-                result.append(_to_library_response(message))
+                result.append(_to_library_response(message, word))
             case _:
                 assert_never(message)
     if pending:
@@ -59,19 +75,32 @@ def to_library_messages(messages: Sequence[Message]) -> list[library.ModelMessag
     return result
 
 
-def to_library_parameters(call: ProviderCall) -> ModelRequestParameters:
+def plain_word(text: str, unfit: re.Pattern[str]) -> str:
+    """A name or id of characters that a provider takes, at most 64; distinct where the given ones are.
+
+    Args:
+        text: The name or id.
+        unfit: The characters that it does not take.
+    """
+    plain = unfit.sub("_", text)
+    if plain == text and 0 < len(text) <= 64:
+        return text
+    return f"{plain[:40]}_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+def to_library_parameters(call: ProviderCall, mode: OutputMode) -> ModelRequestParameters:
     """Translate instructions, tools and the output contract."""
     tools = [
         ToolDefinition(name=tool.name, description=tool.description, parameters_json_schema=dict(tool.parameters))
         for tool in call.tools
     ]
     instructions = [library.InstructionPart(content=call.instructions)] if call.instructions else []
-    if call.output_schema is None:
+    if call.output_schema is None or mode == "text":
         return ModelRequestParameters(function_tools=tools, instruction_parts=instructions)
     return ModelRequestParameters(
         function_tools=tools,
         instruction_parts=instructions,
-        output_mode="native",
+        output_mode=mode,
         output_object=OutputObjectDefinition(json_schema=dict(call.output_schema), name=OUTPUT_NAME),
     )
 
@@ -97,10 +126,11 @@ def to_answer(response: library.ModelResponse) -> ProviderAnswer:
     )
 
 
-def _to_library_response(message: AssistantMessage) -> library.ModelResponse:
-    parts: list[library.ModelResponsePart] = [library.TextPart(content=message.text)] if message.text else []
+def _to_library_response(message: AssistantMessage, word: Callable[[str], str]) -> library.ModelResponse:
+    # Anthropic refuses texts of nothing but white space.
+    parts: list[library.ModelResponsePart] = [library.TextPart(content=message.text)] if message.text.strip() else []
     parts.extend(
-        library.ToolCallPart(tool_name=call.tool, args=call.arguments, tool_call_id=call.tool_call_id)
+        library.ToolCallPart(tool_name=word(call.tool), args=call.arguments, tool_call_id=word(call.tool_call_id))
         for call in message.tool_calls
     )
     return library.ModelResponse(parts=parts)

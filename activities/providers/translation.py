@@ -61,6 +61,9 @@ _NO_SCHEMA_FIX = (
     "This server takes no JSON Schema as answer format: choose another model, or leave the output contract out."
 )
 
+_FORMAT_FIELDS = ("response_format", "output_config", "output_format", "response_json_schema", "responseJsonSchema")
+"""What the families call the field of the answer's schema."""
+
 
 def translate(error: Exception, *, provider: str, model: str, secrets: tuple[str, ...] = ()) -> ProviderError:
     """Return our error for whatever one request to a model raised. Raise it ``from None``."""
@@ -129,9 +132,10 @@ def _kind(error: Exception) -> type[ProviderError]:
 def _status(error: Exception) -> int | None:
     """The HTTP status, from the exception or the client library's one behind it; ``None`` for a 200."""
     for link in _chain(error):
-        status = getattr(link, "status_code", None)
-        if isinstance(status, int):
-            return status if status >= 300 else None
+        for field in ("status_code", "code"):  # Google's client calls it ``code``
+            status = getattr(link, field, None)
+            if isinstance(status, int):
+                return status if 300 <= status < 600 else None
     return None
 
 
@@ -164,7 +168,8 @@ def _error_object(error: Exception) -> Mapping[str, object] | None:
 def _names_response_format(error: Exception) -> bool:
     """Whether a rejection is about the answer's format: by the ``param`` field, or by the name of our own field."""
     body = _error_object(error) or {}
-    return any("response_format" in str(body.get(field, "")) for field in ("param", "message", "detail"))
+    said = " ".join(str(body.get(field, "")) for field in ("param", "message", "detail"))
+    return any(name in said for name in _FORMAT_FIELDS)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -20,13 +20,15 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
 
 from activities.contracts.profile import Effect, ToolSpec
 from activities.contracts.snapshot import SnapshotFile
 from activities.errors import ConfigurationInvalid
+
+Policy = TypeVar("Policy")
 
 THREADS = 64
 """Blocking tools under way at once in one process: somewhat more than the pool's default of 50 calls."""
@@ -52,6 +54,17 @@ class SnapshotReader(Protocol):
         """
 
 
+class ArtifactWriter(Protocol):
+    """Files of the run's result. They go to the object store; the client writes them to its disk."""
+
+    async def write(self, name: str, data: bytes, media_type: str = "text/plain") -> None:
+        """Write a file; of one name in one call the last one counts. A call that fails writes nothing.
+
+        Raises:
+            ValueError: the name is no safe relative path, or the file is too large, or there are too many.
+        """
+
+
 @dataclass(frozen=True)
 class ToolContext:
     """What a tool is told about its call, besides the arguments."""
@@ -60,6 +73,14 @@ class ToolContext:
     """Equal for every attempt of the same call: pass it on as the idempotency key."""
     snapshot: SnapshotReader | None = None
     """The run's input folder, where there is one."""
+    artifacts: ArtifactWriter | None = None
+    """Where the call writes files; absent outside a run."""
+    policies: tuple[object, ...] = ()
+    """What the deployment's settings say to single tools: at most one value of each type."""
+
+    def policy(self, kind: type[Policy]) -> Policy:
+        """What the deployment says to this tool, or the type's defaults, which have to be the strictest."""
+        return next((policy for policy in self.policies if isinstance(policy, kind)), None) or kind()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """``search_documents`` and ``read_document``: the run's input folder, as an agent sees it.
 
-Each text comes with its source ``path:line``, the line on which the text starts, so that an agent can cite it.
+Each text comes with its source ``path:line``, the line on which the text starts, so that an agent can cite it; a text
+of a PDF with ``path:pPAGE``, and then it is of that page alone.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from activities.text import escape_control, line_count, words
 from activities.tools.base import SnapshotReader, ToolContext, tool
+from activities.tools.citations import find_place
 from activities.tools.search import IndexCache, PassageIndex
 
 MAX_RESULT_BYTES = 15_000
@@ -28,7 +30,10 @@ _INDEXES = IndexCache()
 async def search_documents(
     context: ToolContext, query: str, limit: Annotated[int, Field(ge=1, le=20)] = 8
 ) -> list[dict[str, str]]:
-    """Search the documents and return the passages that fit best, each with its text and its source as path:line."""
+    """Search the documents and return the passages that fit best, each with its text and its source.
+
+    A source is path:line, or path:pPAGE in a PDF. Rows of a table come with the names of their columns.
+    """
     snapshot = _snapshot(context)
     if not words(query[:MAX_QUERY]):
         raise ValueError("the query is empty: give a few words to search for")
@@ -38,7 +43,9 @@ async def search_documents(
     found: list[dict[str, str]] = []
     room = MAX_RESULT_BYTES
     for passage in await asyncio.to_thread(index.search, query[:MAX_QUERY], limit):
-        result = {"source": f"{passage.path}:{passage.line}", "text": passage.text}
+        result = {"source": passage.source, "text": passage.text}
+        if passage.columns:
+            result["columns"] = passage.columns
         room -= _json_bytes(result)
         if room < 0:
             break
@@ -52,18 +59,31 @@ async def read_document(
     path: str,
     start_line: Annotated[int, Field(ge=1)] = 1,
     max_lines: Annotated[int, Field(ge=1)] = 200,
+    start_page: Annotated[int, Field(ge=1)] = 1,
 ) -> dict[str, Any]:
     """Read lines of one document: its text from a line on, the source as path:line, and how many lines it has in all.
 
-    Where more follows, next_line is the line to go on with.
+    Where more follows, next_line is the line to go on with. Of a PDF it reads pages from start_page on, each with its
+    source as path:pPAGE; next_page is the page to go on with (and next_line the line in it, where it was cut).
     """
     snapshot = _snapshot(context)
-    if start_line < 1 or max_lines < 1:
-        raise ValueError("start_line and max_lines count from 1")
-    try:
-        text = await snapshot.text(path)
-    except KeyError:
-        raise ValueError(_unknown(path, snapshot)) from None
+    if start_line < 1 or max_lines < 1 or start_page < 1:
+        raise ValueError("start_line, max_lines and start_page count from 1")
+    files = {file.path: file for file in snapshot.files}
+    if path not in files and (place := find_place(path, files)):
+        # The source of a passage, given where its path is asked for.
+        path = place.file.path
+        if place.number and place.file.pages:
+            start_page, start_line = place.number, 1
+        elif place.number and start_line == 1:
+            start_line = max(1, place.number)
+    if path not in files:
+        raise ValueError(_unknown(path, snapshot))
+    text = await snapshot.text(path)
+    if files[path].pages:
+        return _pages(path, text, start_page, start_line, max_lines)
+    if start_page > 1:
+        raise ValueError(f"{escape_control(path, 200)} has no pages: give start_line")
     total = line_count(text)
     if start_line > max(1, total):
         raise ValueError(f"{escape_control(path, 200)} has {total} lines: start_line {start_line} is after its end")
@@ -74,16 +94,45 @@ async def read_document(
     return result
 
 
+def _pages(path: str, text: str, page: int, line: int, max_lines: int) -> dict[str, Any]:
+    """Pages from one on, as many as fit; a page that does not fit in an answer alone is cut at a line."""
+    pages = text.split("\f")
+    if page > len(pages):
+        raise ValueError(f"{escape_control(path, 200)} has {len(pages)} pages: start_page {page} is after its end")
+    found: list[dict[str, str]] = []
+    result: dict[str, Any] = {"passages": found, "pages": len(pages)}
+    room = MAX_RESULT_BYTES
+    while page <= len(pages):
+        part, taken = _lines_from(pages[page - 1], line, max_lines)
+        passage = {"source": f"{path}:p{page}", "text": part}
+        room -= _json_bytes(passage)
+        if found and room < 1_000:
+            break
+        found.append(passage)
+        max_lines -= taken
+        cut = line + taken <= line_count(pages[page - 1])
+        if cut:
+            result["next_line"] = line + taken
+            break
+        page, line = page + 1, 1
+        if max_lines < 1:
+            break
+    if page <= len(pages):
+        result["next_page"] = page
+    return result
+
+
 async def _index(snapshot: SnapshotReader) -> PassageIndex:
     index = _INDEXES.get(snapshot.digest)
     if index is not None:
         return index
     texts: list[tuple[str, str]] = []
     paths = [file.path for file in snapshot.files]
+    paged = {file.path for file in snapshot.files if file.pages}
     for at in range(0, len(paths), PARALLEL_READS):
         batch = paths[at : at + PARALLEL_READS]
         texts += zip(batch, await asyncio.gather(*map(snapshot.text, batch)), strict=True)
-    return await asyncio.to_thread(_INDEXES.get_or_build, snapshot.digest, lambda: PassageIndex(texts))
+    return await asyncio.to_thread(_INDEXES.get_or_build, snapshot.digest, lambda: PassageIndex(texts, paged))
 
 
 def _lines_from(text: str, start_line: int, max_lines: int) -> tuple[str, int]:

@@ -1,5 +1,7 @@
 """Full-text search: passages of documents, ranked by BM25.
 
+A passage of a CSV is whole rows, of a PDF it lies on one page.
+
 The index is SQLite's FTS5 in memory. It is built once per snapshot and process, never written anywhere.
 """
 
@@ -8,7 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from activities.text import content_words, lines, searchable
@@ -20,6 +22,7 @@ MIN_PASSAGE = 300
 MAX_INDEXES = 4
 """Snapshots whose index a process keeps. An index takes about three times the size of its snapshot."""
 
+_TABLES = (".csv", ".tsv", ".tab")
 _MARKDOWN = (".md", ".markdown", ".mdx", ".txt")
 _HEADING = re.compile(r"^(#{1,6})\s+(.*\S)")
 _FENCE = re.compile(r"^\s*(```|~~~)")
@@ -34,7 +37,19 @@ class Passage:
     """Number of its first line, from 1."""
     text: str
     heading: str
-    """The Markdown headings above it. They are searched, they are no part of the text."""
+    """The Markdown headings above it, or a table's first row. They are searched, they are no part of the text."""
+    page: int = 0
+    """Of a PDF, from 1; the line is then one of the page."""
+
+    @property
+    def source(self) -> str:
+        """How it is cited."""
+        return f"{self.path}:p{self.page}" if self.page else f"{self.path}:{self.line}"
+
+    @property
+    def columns(self) -> str:
+        """The first row of the table that its rows are of."""
+        return self.heading if self.path.lower().endswith(_TABLES) and self.line > 1 else ""
 
 
 class TextIndex:
@@ -77,9 +92,11 @@ class TextIndex:
 class PassageIndex:
     """The passages of one snapshot and their index."""
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        """Split and index files, given as (path, text)."""
-        self._passages = [passage for path, text in sorted(texts) for passage in passages(path, text)]
+    def __init__(self, texts: Iterable[tuple[str, str]], paged: Collection[str] = ()) -> None:
+        """Split and index files, given as (path, text); ``paged`` are the paths of PDFs."""
+        self._passages = [
+            passage for path, text in sorted(texts) for passage in passages(path, text, paged=path in paged)
+        ]
         self._index = TextIndex((f"{passage.path} {passage.heading}", passage.text) for passage in self._passages)
 
     def search(self, query: str, limit: int) -> list[Passage]:
@@ -115,19 +132,45 @@ class IndexCache:
             return index
 
 
-def passages(path: str, text: str) -> Iterator[Passage]:
-    """Split a file at blank lines and headings into slices of at most ``MAX_PASSAGE`` characters."""
+def passages(path: str, text: str, *, paged: bool = False) -> Iterator[Passage]:
+    """Split a file at blank lines, headings, rows and pages into slices of at most ``MAX_PASSAGE`` characters."""
+    if path.lower().endswith(_TABLES) and not paged:
+        yield from _rows(path, text)
+        return
+    for page, part in enumerate(text.split("\f"), 1) if paged else [(0, text)]:
+        splitter = _Splitter(path, part, page)
+        for number, start, end in lines(part):
+            yield from splitter.add(number, start, end)
+        yield from splitter.flush()
+
+
+def _rows(path: str, text: str) -> Iterator[Passage]:
+    """Some rows of a table at a time. A line end between quotation marks ends no row, unless the row gets too long."""
     splitter = _Splitter(path, text)
+    first = 0  # the line on which the row under way begins
+    begin = 0
     for number, start, end in lines(text):
-        yield from splitter.add(number, start, end)
+        first, begin = (first, begin) if first else (number, start)
+        whole = text.count('"', begin, end) % 2 == 0
+        if not whole and end - begin <= MAX_PASSAGE:
+            continue
+        if whole or begin == start:
+            yield from splitter.add_row(first, begin, end)
+        else:  # a quotation mark that opens nothing: each of the lines is a row
+            for line, since, until in lines(text[begin:end]):
+                yield from splitter.add_row(first + line - 1, begin + since, begin + until)
+        first = 0
+    if first:
+        for line, since, until in lines(text[begin:]):
+            yield from splitter.add_row(first + line - 1, begin + since, begin + until)
     yield from splitter.flush()
 
 
 class _Splitter:
     """The passage under way: a range of offsets, and what decides where it ends."""
 
-    def __init__(self, path: str, text: str) -> None:
-        self._path, self._text = path, text
+    def __init__(self, path: str, text: str, page: int = 0) -> None:
+        self._path, self._text, self._page = path, text, page
         self._markdown = path.lower().endswith(_MARKDOWN)
         self._headings: list[tuple[int, str]] = []
         self._start = self._end = self._line = 0
@@ -157,6 +200,21 @@ class _Splitter:
         self._end, self._after_blank = end, False
         self._has_body = self._has_body or not heading
 
+    def add_row(self, number: int, start: int, end: int) -> Iterator[Passage]:
+        """The same for a row of a table, over one line or several."""
+        if not self._text[start:end].strip():
+            return
+        if self._end and (self._end - self._start >= MIN_PASSAGE or end - self._start > MAX_PASSAGE):
+            yield from self.flush()
+        if end - start > MAX_PASSAGE:
+            yield from self._pieces(number, start, end)
+        elif self._end == 0:
+            self._start, self._end, self._line = start, end, number
+        else:
+            self._end = end
+        if not self._headings:
+            self._headings = [(0, self._text[start : min(end, start + MIN_PASSAGE)].strip())]
+
     def flush(self) -> Iterator[Passage]:
         if self._end:
             yield self._passage(self._line, self._start, self._end)
@@ -165,17 +223,21 @@ class _Splitter:
 
     def _pieces(self, number: int, start: int, end: int) -> Iterator[Passage]:
         while start < end:
+            if self._text[start] == "\n":  # a row over several lines, cut at a line end
+                number, start = number + 1, start + 1
+                continue
             stop = min(end, start + MAX_PASSAGE)
             if stop < end:
                 space = self._text.rfind(" ", start + MIN_PASSAGE, stop)
                 stop = space if space > 0 else stop
             if self._text[start:stop].strip():
                 yield self._passage(number, start, stop)
+            number += self._text.count("\n", start, stop)
             start = stop
 
     def _passage(self, line: int, start: int, end: int) -> Passage:
         heading = " / ".join(title for _, title in self._headings)
-        return Passage(self._path, line, self._text[start:end].rstrip(), heading)
+        return Passage(self._path, line, self._text[start:end].rstrip(), heading, self._page)
 
 
 def _quoted(word: str) -> str:

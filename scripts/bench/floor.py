@@ -1,11 +1,11 @@
-"""The floor: the same number of sequential activities as plain Temporal code would write them, moving the same text.
+"""The floor: the same activities in the same order as plain Temporal code would write them, moving the same text.
 
 Same server, same process, same timeouts, retries, queues per kind of work and sandbox; the SDK's own pydantic
 converter. No plugin, no records, no threads, no heartbeats, no tracing, no summaries.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from temporalio import activity, workflow
 
@@ -47,6 +47,15 @@ class PlainActivities:
         return "x" * int(text.split(" ", 1)[0])
 
 
+@dataclass(frozen=True)
+class PlainCrew:
+    """Activities before, lines of activities side by side, and activities after."""
+
+    lines: list[list[PlainStep]]
+    before: list[PlainStep] = field(default_factory=list)
+    after: list[PlainStep] = field(default_factory=list)
+
+
 @workflow.defn(name="plain")
 class PlainWorkflow:
     """One activity after the other."""
@@ -54,26 +63,42 @@ class PlainWorkflow:
     @workflow.run
     async def run(self, steps: list[PlainStep]) -> int:
         """Do all steps; their number."""
-        for step in steps:
-            text = f"{step.returns} ".ljust(step.sends, "x")
-            if step.model:
-                await workflow.execute_activity_method(
-                    PlainActivities.model,
-                    text,
-                    task_queue=PLAIN_MODELS,
-                    start_to_close_timeout=policies.MODEL_START_TO_CLOSE,
-                    schedule_to_close_timeout=policies.MODEL_SCHEDULE_TO_CLOSE,
-                    heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                    retry_policy=policies.MODEL_RETRY,
-                )
-            else:
-                await workflow.execute_activity_method(
-                    PlainActivities.tool,
-                    text,
-                    task_queue=PLAIN_TOOLS,
-                    start_to_close_timeout=policies.tool_start_to_close(TOOL_SECONDS),
-                    schedule_to_close_timeout=policies.tool_schedule_to_close(TOOL_SECONDS),
-                    heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                    retry_policy=policies.TOOL_RETRY,
-                )
-        return len(steps)
+        return await _in_order(steps)
+
+
+@workflow.defn(name="plain-crew")
+class PlainCrewWorkflow:
+    """Lines of activities side by side: what a supervisor of so many workers comes to."""
+
+    @workflow.run
+    async def run(self, crew: PlainCrew) -> int:
+        """Do all steps; their number."""
+        done = await _in_order(crew.before)
+        done += sum(await asyncio.gather(*(_in_order(line) for line in crew.lines)))
+        return done + await _in_order(crew.after)
+
+
+async def _in_order(steps: list[PlainStep]) -> int:
+    for step in steps:
+        text = f"{step.returns} ".ljust(step.sends, "x")
+        if step.model:
+            await workflow.execute_activity_method(
+                PlainActivities.model,
+                text,
+                task_queue=PLAIN_MODELS,
+                start_to_close_timeout=policies.MODEL_START_TO_CLOSE,
+                schedule_to_close_timeout=policies.MODEL_SCHEDULE_TO_CLOSE,
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                retry_policy=policies.MODEL_RETRY,
+            )
+        else:
+            await workflow.execute_activity_method(
+                PlainActivities.tool,
+                text,
+                task_queue=PLAIN_TOOLS,
+                start_to_close_timeout=policies.tool_start_to_close(TOOL_SECONDS),
+                schedule_to_close_timeout=policies.tool_schedule_to_close(TOOL_SECONDS),
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                retry_policy=policies.TOOL_RETRY,
+            )
+    return len(steps)

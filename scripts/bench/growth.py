@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from temporalio.api.history.v1 import HistoryEvent
 
-from scripts.bench.harness import Harness
+from scripts.bench.harness import Harness, Notify
 from scripts.bench.histories import bytes_of_turns, input_bytes
 from scripts.bench.rows import Row, single
 from scripts.bench.scripted import Shape, seed_of
-from scripts.bench.steps import Notify
 from scripts.bench.tools import make_text, pieces_of
 
 LEAST_TURNS = 5

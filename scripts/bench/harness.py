@@ -2,8 +2,9 @@
 
 import asyncio
 import itertools
+import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,20 +17,34 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.providers.base import ModelProvider
 from activities.threads import Threads
-from scripts.bench.floor import PLAIN_MODELS, PLAIN_TOOLS, PLAIN_WORKFLOWS, PlainActivities, PlainStep, PlainWorkflow
-from scripts.bench.payload import plain_steps
-from scripts.bench.scripted import BenchModel, Shape
+from scripts.bench.crews import LARGE, PRICES, SMALL, Crew
+from scripts.bench.floor import (
+    PLAIN_MODELS,
+    PLAIN_TOOLS,
+    PLAIN_WORKFLOWS,
+    PlainActivities,
+    PlainCrew,
+    PlainCrewWorkflow,
+    PlainStep,
+    PlainWorkflow,
+)
+from scripts.bench.histories import children
+from scripts.bench.payload import plain_call, plain_steps
+from scripts.bench.scripted import BenchModel, Play, Shape
 from scripts.bench.tools import make_text
 from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
 from workers.pools import Pool, make_worker, running_pools
 from workers.runs import start_run
 from workers.server import ServerInfo
-from workers.settings import load_settings
-from workflows.contracts import RunInput, RunResult
+from workers.settings import Settings, load_settings
+from workflows.contracts import RunInput, RunResult, RunStatus
 
 PHASE_SECONDS = 120.0
 """No batch of runs takes longer; the longest takes some 10 s on two cores."""
+
+Notify = Callable[[str], None]
+"""Says what is being measured."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,10 @@ class Batch:
     """Of this process: the workers of both kinds and the client, not the server."""
 
 
+Sides = tuple[list[Batch], list[Batch]]
+"""Ours and plain, round by round."""
+
+
 @dataclass
 class Harness:
     """Starts runs of ours and of the floor."""
@@ -53,50 +72,94 @@ class Harness:
     floor: PlainActivities
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    async def ours(self, shape: Shape, runs: int = 1) -> Batch:
-        """Runs of an agent, all at once. Admission is over before the clock starts."""
+    async def ours(self, shape: Play, runs: int = 1) -> Batch:
+        """Runs of a team, all at once. Admission is over before the clock starts."""
         self.model.shape = shape
         # In a trace, as a client has one: its context rides in every activity's header, and that counts as ours.
         with trace.get_tracer(__name__).start_as_current_span("bench"):
-            admitted = [await self._admit(shape) for _ in range(runs)]
+            admitted = [await self.admit(shape) for _ in range(runs)]
             return await _timed([start_run(self.deployment.client, run) for run in admitted])
 
-    async def theirs(self, shape: Shape, steps: Sequence[PlainStep], runs: int = 1) -> Batch:
+    async def theirs(self, shape: Play, floor: list[PlainStep] | PlainCrew, runs: int = 1) -> Batch:
         """Runs of the floor, all at once."""
         self.floor.delay_seconds = shape.delay_seconds
-        starts = [
-            self.plain.start_workflow(PlainWorkflow.run, list(steps), id=self._id(), task_queue=PLAIN_WORKFLOWS)
-            for _ in range(runs)
-        ]
-        return await _timed(starts)
+        name = "plain-crew" if isinstance(floor, PlainCrew) else "plain"
+        return await _timed(
+            [
+                self.plain.start_workflow(name, floor, id=self._id(), task_queue=PLAIN_WORKFLOWS, result_type=int)
+                for _ in range(runs)
+            ]
+        )
 
     async def floor_of(self, shape: Shape) -> list[PlainStep]:
         """The floor's steps for a shape, read from a run of ours; it warms up both sides."""
         batch = await self.ours(shape)
-        result: RunResult = batch.results[0]
-        assert result.thread is not None  # noqa: S101 -- a complete run has one
-        scope_id = batch.handles[0].id
-        steps = plain_steps(await Threads(self.deployment.store).read(scope_id, result.thread))
+        steps = await self._steps(batch, batch.results[0].thread)
         await self.theirs(shape, steps)
         return steps
+
+    async def floor_of_crew(self, crew: Crew) -> PlainCrew:
+        """The same for a supervisor: each step's activities, read from the step's conversation."""
+        batch = await self.ours(crew)
+        result: RunResult = batch.results[0]
+        if result.status is not RunStatus.COMPLETE:
+            raise RuntimeError(f"the bench's crew did not end well: {result.model_dump_json()[:500]}")
+        floor = PlainCrew([])
+        for report in result.steps:
+            role = report.step.split("/")[1]
+            if report.thread is None:  # the gate is no agent
+                draft, decision = {"draft": result.output}, {"accepted": True, "problems": [], "output": result.output}
+                floor.after.append(plain_call(json.dumps(draft), json.dumps(decision)))
+            elif role.startswith("s") and role[1].isdigit():
+                floor.lines.append(await self._steps(batch, report.thread))
+            else:
+                place = floor.before if role.startswith("plan") else floor.after
+                place += await self._steps(batch, report.thread)
+        await self.theirs(crew, floor)
+        return floor
 
     async def history(self, batch: Batch) -> list[HistoryEvent]:
         """The events of a batch's first run."""
         return list((await batch.handles[0].fetch_history()).events)
 
-    async def _admit(self, shape: Shape) -> RunInput:
+    async def histories(self, batch: Batch) -> list[list[HistoryEvent]]:
+        """The same with those of its children, the root's first. Theirs have no children of their own."""
+        root = await self.history(batch)
+        handles = [self.deployment.client.get_workflow_handle(child) for child in children(root)]
+        return [root, *[list((await handle.fetch_history()).events) for handle in handles]]
+
+    async def admit(self, shape: Play) -> RunInput:
+        """A run that is ready to be started."""
         goal = make_text("goal", shape.goal_bytes)
-        return await admit(self.deployment, shape.team(), RunOrder(goal=goal, run_id=self._id(), provider="offline"))
+        order = RunOrder(goal=goal, run_id=self._id(), provider=shape.provider)
+        return await admit(self.deployment, shape.team(), order)
+
+    async def _steps(self, batch: Batch, thread: Any) -> list[PlainStep]:
+        return plain_steps(await Threads(self.deployment.store).read(batch.handles[0].id, thread))
 
     def _id(self) -> str:
         # Of one length, because it is in every payload.
         return f"bench-{next(self._numbers):06}"
 
 
-@asynccontextmanager
-async def bench_workers(server: ServerInfo, home: Path) -> AsyncIterator[Harness]:
-    """Workers of both kinds in this process, with default settings whatever the environment says."""
-    settings = load_settings(
+async def interleaved(
+    rounds: int, ours: Callable[[], Awaitable[Batch]], plain: Callable[[], Awaitable[Batch]]
+) -> Sides:
+    """Ours, plain, plain, ours, ...: whatever drifts on the machine meets both sides."""
+    mine: list[Batch] = []
+    theirs: list[Batch] = []
+    for number in range(rounds):
+        if number % 2:
+            theirs.append(await plain())
+        mine.append(await ours())
+        if not number % 2:
+            theirs.append(await plain())
+    return mine, theirs
+
+
+def bench_settings(home: Path) -> Settings:
+    """Default settings whatever the environment says, and models that cost something without being asked for."""
+    return load_settings(
         home=home,
         store="",
         codec="",
@@ -106,23 +169,41 @@ async def bench_workers(server: ServerInfo, home: Path) -> AsyncIterator[Harness
         model_concurrency=50,
         tool_concurrency=50,
         workflow_cache=500,
+        provider="offline",
+        models={"small": SMALL, "frontier": LARGE},
+        prices=PRICES,
     )
+
+
+@asynccontextmanager
+async def bench_workers(server: ServerInfo, home: Path) -> AsyncIterator[Harness]:
+    """Workers of both kinds in this process."""
+    settings = bench_settings(home)
     deployment = await Deployment.connect(settings, address=server.address)
-    plain = await Client.connect(server.address, data_converter=pydantic_data_converter)
+    plain = await plain_client(server.address)
     model, floor = BenchModel(), PlainActivities()
-    providers: dict[str, ModelProvider] = {"offline": model}
-    pools = (
-        Pool("plain-workflows", PLAIN_WORKFLOWS, workflows=(PlainWorkflow,)),
+    providers: dict[str, ModelProvider] = {"offline": model, "openai": model}
+    async with (
+        running_pools(deployment, ["workflows", "tools", "models-offline", "models-openai"], providers),
+        AsyncExitStack() as stack,
+    ):
+        for pool in plain_pools(floor, settings):
+            await stack.enter_async_context(make_worker(plain, pool, settings))
+        yield Harness(deployment, plain, model, floor)
+
+
+async def plain_client(address: str) -> Client:
+    """A client without anything of ours: no plugin, no tracing, no store."""
+    return await Client.connect(address, data_converter=pydantic_data_converter)
+
+
+def plain_pools(floor: PlainActivities, settings: Settings) -> tuple[Pool, ...]:
+    """The floor's pools, one queue for each kind of work, as ours."""
+    return (
+        Pool("plain-workflows", PLAIN_WORKFLOWS, workflows=(PlainWorkflow, PlainCrewWorkflow)),
         Pool("plain-models", PLAIN_MODELS, (), (floor.model,), settings.model_concurrency),
         Pool("plain-tools", PLAIN_TOOLS, (), (floor.tool,), settings.tool_concurrency),
     )
-    async with (
-        running_pools(deployment, ["workflows", "tools", "models-offline"], providers),
-        AsyncExitStack() as stack,
-    ):
-        for pool in pools:
-            await stack.enter_async_context(make_worker(plain, pool, settings))
-        yield Harness(deployment, plain, model, floor)
 
 
 async def _timed(starts: Sequence[Any]) -> Batch:

@@ -22,6 +22,18 @@ class StepCost:
     bytes: float
     p50_ms: float
     """From one step's schedule event to the next one's, by the server's clock."""
+    each_ms: tuple[float, ...] = ()
+    """The same of every step."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a whole run costs, with all of its children."""
+
+    events: int
+    bytes: int
+    bytes_of_work: int
+    """From the first activity or child on: without the input, which the team and the goal make as long as they are."""
 
 
 def step_cost(events: Sequence[HistoryEvent]) -> StepCost:
@@ -29,11 +41,39 @@ def step_cost(events: Sequence[HistoryEvent]) -> StepCost:
     places = _scheduled(events)
     first, last, count = places[0], places[-1], len(places) - 1
     times = [events[place].event_time.ToNanoseconds() / 1e6 for place in places]
+    each = tuple(later - earlier for earlier, later in pairwise(times))
     return StepCost(
         events=(last - first) / count,
         bytes=sum(event.ByteSize() for event in events[first:last]) / count,
-        p50_ms=statistics.median(later - earlier for earlier, later in pairwise(times)),
+        p50_ms=statistics.median(each),
+        each_ms=each,
     )
+
+
+def whole(histories: Sequence[Sequence[HistoryEvent]]) -> Whole:
+    """The sum over a run's histories, the root's and its children's."""
+    started = (SCHEDULED, EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED)
+    first = [next(place for place, event in enumerate(each) if event.event_type in started) for each in histories]
+    return Whole(
+        events=sum(map(len, histories)),
+        bytes=sum(event.ByteSize() for each in histories for event in each),
+        # A child's input is part of the work: nobody would send it if there were no child.
+        bytes_of_work=sum(
+            event.ByteSize()
+            for index, (each, place) in enumerate(zip(histories, first, strict=True))
+            for event in (each if index else each[place:])
+        ),
+    )
+
+
+def children(events: Sequence[HistoryEvent]) -> list[str]:
+    """The workflow ids of the children that a history has started."""
+    started = EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED
+    return [
+        event.child_workflow_execution_started_event_attributes.workflow_execution.workflow_id
+        for event in events
+        if event.event_type == started
+    ]
 
 
 def bytes_of_turns(events: Sequence[HistoryEvent], first: int, last: int) -> int:

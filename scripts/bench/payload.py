@@ -36,6 +36,11 @@ def plain_steps(messages: Sequence[Message]) -> list[PlainStep]:
     return steps
 
 
+def plain_call(arguments: str, result: str) -> PlainStep:
+    """The floor's step for a call of a tool without a model."""
+    return PlainStep(model=False, sends=_bytes(arguments), returns=_bytes(result))
+
+
 def saved_by_reference(steps: Sequence[PlainStep]) -> int:
     """The bytes that a floor which passes tool results on by reference would not move."""
     return sum(step.returns - REFERENCE_BYTES for step in steps if not step.model)

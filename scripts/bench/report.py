@@ -6,6 +6,7 @@ from rich.table import Table
 
 from scripts.bench.machine import Machine
 from scripts.bench.rows import Row
+from scripts.bench.sizes import Sizes
 
 FILE_COLUMNS = 140
 
@@ -16,9 +17,7 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     measured_on: Machine
-    turns: int
-    rounds: int
-    runs: int
+    sizes: Sizes
     seconds: float
     all_met: bool
     rows: tuple[Row, ...]
@@ -39,13 +38,18 @@ def _print_table(report: Report, console: Console) -> None:
     table.add_column("what", overflow="fold")
     for heading in ("ours", "plain", "compared", "spread", "target", "met"):
         table.add_column(heading, justify="right", no_wrap=True)
+    group = ""
     for row in report.rows:
+        if row.group != group:
+            table.add_section()
+            table.add_row(f"[bold]{row.group}[/]")
+            group = row.group
         table.add_row(f"{row.name} ({row.unit})", *_cells(row))
     console.print(table)
     on = report.measured_on
     console.print(
         f"{on.cpu}, {on.cores} cores, {on.system}; Python {on.python}, temporalio {on.temporalio}, server {on.server};"
-        f" commit {on.commit or 'unknown'}; {on.date}; {report.rounds} rounds in {report.seconds:.0f} s",
+        f" commit {on.commit or 'unknown'}; {on.date}; {report.sizes.rounds} rounds in {report.seconds:.0f} s",
         style="dim",
         highlight=False,
         soft_wrap=True,
@@ -58,7 +62,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     met = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[row.met]
     plain = "" if row.plain is None else _number(row.plain)
     compared = "" if row.compared == "value" else show(row.value)
-    return (_number(row.ours), plain, compared, spread, row.target, met)
+    return (_number(row.ours), plain, compared, spread, row.target or "none", met)
 
 
 def _number(value: float) -> str:

@@ -14,6 +14,8 @@ class Row(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    group: str = ""
+    """The part of the bench that it belongs to."""
     name: str
     unit: str
     ours: float
@@ -43,6 +45,26 @@ def compare(label: Label, ours: Sequence[float], plain: Sequence[float], *, by: 
 def single(label: Label, value: float, *, by: Comparison = "value", target: str = "") -> Row:
     """A row that has no other side."""
     return _row(label, (value, None), [value], by, target)
+
+
+def repeated(label: Label, values: Sequence[float], *, target: str = "") -> Row:
+    """A row that has no other side and was measured several times."""
+    return _row(label, (statistics.median(values), None), values, "value", target)
+
+
+def pooled(label: Label, sides: tuple[float, float], values: Sequence[float]) -> Row:
+    """A difference of two figures over all rounds together; ``values`` are the same of each round, for the spread."""
+    row = _row(label, sides, values, "difference", "")
+    return row.model_copy(update={"value": round(sides[0] - sides[1], 4)})
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that so many percent stay at or below, between two of them where none is it."""
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * percent / 100
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
 def _row(label: Label, sides: tuple[float, float | None], values: Sequence[float], by: Comparison, target: str) -> Row:

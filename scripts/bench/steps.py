@@ -1,15 +1,11 @@
 """The rows about one step: events, bytes, milliseconds, throughput, next to the floor and interleaved with it."""
 
-from collections.abc import Awaitable, Callable
-
-from scripts.bench.harness import Batch, Harness
+from scripts.bench.harness import Harness, Notify, Sides, interleaved
 from scripts.bench.histories import StepCost, step_cost
 from scripts.bench.payload import saved_by_reference
-from scripts.bench.rows import Row, compare
+from scripts.bench.rows import Row, compare, percentile, pooled
 from scripts.bench.scripted import Shape
 
-Notify = Callable[[str], None]
-Sides = tuple[list[Batch], list[Batch]]
 MOST_CORRECTIONS = 20
 SLOW_MODEL_SECONDS = 0.3
 LATENCY_TURNS = 10
@@ -35,26 +31,35 @@ async def history_rows(harness: Harness, turns: int, notify: Notify) -> list[Row
     ]
 
 
-async def latency_row(harness: Harness, turns: int, rounds: int, notify: Notify) -> Row:
+async def latency_rows(harness: Harness, turns: int, rounds: int, notify: Notify) -> list[Row]:
     """What a step adds to the clock, one run at a time. The runs are short, so that the sides alternate often."""
-    turns, rounds = min(turns, LATENCY_TURNS), rounds * LATENCY_PAIRS
-    notify(f"one run at a time, {turns} turns, {rounds} pairs")
-    ours, plain = await _costs(harness, Shape(turns=turns), rounds)
-    return compare(
-        ("p50 per step, one run at a time", "ms"),
-        [cost.p50_ms for cost in ours],
-        [cost.p50_ms for cost in plain],
-        by="difference",
-        target="<= 2",
-    )
+    turns, pairs = min(turns, LATENCY_TURNS), rounds * LATENCY_PAIRS
+    notify(f"one run at a time, {turns} turns, pairs: {pairs}")
+    ours, plain = await _costs(harness, Shape(turns=turns), pairs)
+    mine, theirs = _by_round(ours), _by_round(plain)
+    return [
+        compare(
+            ("p50 per step, one run at a time", "ms"),
+            [cost.p50_ms for cost in ours],
+            [cost.p50_ms for cost in plain],
+            by="difference",
+            target="<= 2",
+        ),
+        # Of all steps of all rounds: one round has too few of them for its 99th percentile to mean anything.
+        pooled(
+            (f"p99 per step, one run at a time, {sum(map(len, mine))} steps", "ms"),
+            (percentile(sum(mine, ()), 99), percentile(sum(theirs, ()), 99)),
+            [percentile(a, 99) - percentile(b, 99) for a, b in zip(mine, theirs, strict=True)],
+        ),
+    ]
 
 
 async def throughput_rows(harness: Harness, turns: int, rounds: int, runs: int, notify: Notify) -> list[Row]:
     """Many runs at once, as fast as the machine can."""
-    notify(f"{runs} runs at once, {turns} turns, {rounds} rounds")
+    notify(f"{runs} runs at once, {turns} turns, rounds: {rounds}")
     shape = Shape(turns=turns)
     total = shape.steps * runs
-    ours, plain = await _interleaved(harness, shape, rounds, runs)
+    ours, plain = await _sides(harness, shape, rounds, runs)
     return [
         compare(
             (f"steps per second, {runs} runs at once", "1/s"),
@@ -72,44 +77,41 @@ async def throughput_rows(harness: Harness, turns: int, rounds: int, runs: int, 
     ]
 
 
-async def slow_model_row(harness: Harness, turns: int, rounds: int, notify: Notify) -> Row:
+async def slow_model_rows(harness: Harness, turns: int, rounds: int, notify: Notify) -> list[Row]:
     """The time that people see, with a model of ordinary speed."""
-    notify(f"a model that takes {SLOW_MODEL_SECONDS * 1000:.0f} ms, {turns} turns, {rounds} rounds")
+    notify(f"a model that takes {SLOW_MODEL_SECONDS * 1000:.0f} ms, {turns} turns, rounds: {rounds}")
     shape = Shape(turns=turns, delay_seconds=SLOW_MODEL_SECONDS)
-    ours, plain = await _interleaved(harness, shape, rounds, 1)
-    return compare(
-        (f"wall time, a model that takes {SLOW_MODEL_SECONDS * 1000:.0f} ms", "s"),
-        [batch.seconds for batch in ours],
-        [batch.seconds for batch in plain],
-        by="ratio",
-        target="<= 1.02",
-    )
+    ours, plain = await _sides(harness, shape, rounds, 1)
+    return [
+        compare(
+            (f"wall time, a model that takes {SLOW_MODEL_SECONDS * 1000:.0f} ms", "s"),
+            [batch.seconds for batch in ours],
+            [batch.seconds for batch in plain],
+            by="ratio",
+            target="<= 1.02",
+        )
+    ]
 
 
 async def _costs(harness: Harness, shape: Shape, rounds: int) -> tuple[list[StepCost], list[StepCost]]:
-    ours, plain = await _interleaved(harness, shape, rounds, 1)
+    ours, plain = await _sides(harness, shape, rounds, 1)
     return (
         [step_cost(await harness.history(batch)) for batch in ours],
         [step_cost(await harness.history(batch)) for batch in plain],
     )
 
 
-async def _interleaved(harness: Harness, shape: Shape, rounds: int, runs: int) -> Sides:
-    """Ours, plain, plain, ours, ...: whatever drifts on the machine meets both sides."""
+async def _sides(harness: Harness, shape: Shape, rounds: int, runs: int) -> Sides:
     floor = await harness.floor_of(shape)
-    ours: list[Batch] = []
-    plain: list[Batch] = []
+    return await interleaved(rounds, lambda: harness.ours(shape, runs), lambda: harness.theirs(shape, floor, runs))
 
-    async def one(batches: list[Batch], batch: Awaitable[Batch]) -> None:
-        batches.append(await batch)
 
-    for number in range(rounds):
-        if number % 2:
-            await one(plain, harness.theirs(shape, floor, runs))
-        await one(ours, harness.ours(shape, runs))
-        if not number % 2:
-            await one(plain, harness.theirs(shape, floor, runs))
-    return ours, plain
+def _by_round(costs: list[StepCost]) -> list[tuple[float, ...]]:
+    """All times of each round's runs."""
+    return [
+        sum((cost.each_ms for cost in costs[start : start + LATENCY_PAIRS]), ())
+        for start in range(0, len(costs), LATENCY_PAIRS)
+    ]
 
 
 def _events(name: str, ours: list[StepCost], plain: list[StepCost]) -> Row:

@@ -24,3 +24,9 @@ def pieces_of(text: str) -> list[bytes]:
 async def fetch_text(seed: str, size: int) -> str:
     """Return a text of the length asked for."""
     return make_text(seed, size)
+
+
+@tool(effect="read")
+async def let_through(draft: str) -> dict[str, object]:
+    """Accept any draft."""
+    return {"accepted": True, "problems": [], "output": draft}

@@ -5,26 +5,33 @@ import platform
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Literal
+from typing import Literal, get_args
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import RPCError
 
+from activities.contracts.profile import ModelChoice
 from activities.errors import ConfigurationInvalid, OstinatoError, redact
 from activities.object_store import ObjectStore
-from scripts.session import Session, join_running, quiet, unserved
+from activities.providers.vendors import VENDORS
+from scripts.session import Session, has_access, join_running, quiet, unserved
 from scripts.terminal import COMPLETE, FAILED, Json, Output, fix_of
 from workers.deployment import load_tools
+from workers.model_plan import resolve_models
+from workers.model_settings import Tier
 from workers.plugin import load_codec
 from workers.pools import POOLS
 from workers.registration import STORE_KEY, STORE_MARK
 from workers.server_state import MINIMUM_SERVER, parse_version
 from workers.settings import Settings, load_settings
 from workflows.progress import ALL_SEARCH_ATTRIBUTES
+from workflows.teams.agents import AgentSpec
+
+State = Literal["ok", "warn", "fail"]
 
 PROBE = "doctor-probe"
-"""A lineage that is written and deleted again."""
+"""A lineage that is written and deleted again; and the agent in whose name tiers are resolved."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Check:
     """One line of the report."""
 
     what: str
-    state: Literal["ok", "warn", "fail"]
+    state: State
     found: str
     fix: str = ""
 
@@ -49,7 +56,7 @@ async def doctor(*, as_json: Json = False) -> int:
     settings = load_settings()
     checks += [_settings(settings), _tools(settings), await _guarded("store", lambda: _store(settings))]
     checks += await _server(settings)
-    checks += _providers(settings)
+    checks += [*_providers(settings), *_tiers(settings)]
     for check in checks:
         output.text(f"{check.state:4} {check.what}: {check.found}")
         if check.fix:
@@ -91,9 +98,10 @@ async def _store(settings: Settings) -> Check:
             return Check("store", "ok", f"{folder} will be made")
         return Check("store", "fail", f"{parent} cannot be written", "set OSTINATO_HOME to a folder of yours")
     store = ObjectStore(settings.store_address)
+    await store.check()
     await store.write(f"lineages/{PROBE}/probe", b"written by ostinato doctor\n", scope_id=PROBE)
     await store.delete_lineage(PROBE)
-    return Check("store", "ok", f"{settings.store_address} can be written")
+    return Check("store", "ok", f"{settings.store_address} can be written, and keeps what is written once")
 
 
 async def _server(settings: Settings) -> list[Check]:
@@ -149,12 +157,41 @@ async def _pools(session: Session) -> Check:
 
 
 def _providers(settings: Settings) -> list[Check]:
-    key, address = bool(settings.openai_api_key.get_secret_value()), settings.openai_base_url
-    found = f"{'a key is set' if key else 'no key is set'}, address {redact(address) or 'of OpenAI'}"
-    usable = key or bool(address)
-    wanted = settings.provider == "openai"
-    fix = "" if usable or not wanted else "set OPENAI_API_KEY"
-    return [
-        Check("provider offline", "ok", "extractive, no language model; needs nothing"),
-        Check("provider openai", "ok" if usable or not wanted else "fail", found, fix),
-    ]
+    """Each provider's key, never the key itself: only that it is there."""
+    checks = [Check("provider offline", "ok", "extractive, no language model; needs nothing")]
+    needed = {address.partition(":")[0] for chain in settings.models.values() for address in chain}
+    for name, vendor in VENDORS.items():
+        key = getattr(settings, f"{name}_api_key").get_secret_value().strip()
+        address = getattr(settings, f"{name}_base_url").strip()
+        found = f"{'a key is set' if key else 'no key is set'}, address {redact(address) or f'of {vendor.title}'}"
+        if has_access(settings, vendor) or name not in {settings.provider, *needed}:
+            checks.append(Check(f"provider {name}", "ok", found))
+            continue
+        # A model of some tier's chain: another deployment's workers may hold its key.
+        state: State = "fail" if name == settings.provider else "warn"
+        checks.append(Check(f"provider {name}", state, found, f"set {vendor.key_variable} where its workers run"))
+    return checks
+
+
+def _tiers(settings: Settings) -> list[Check]:
+    """What each tier resolves to, with prices in US dollars for a million tokens, input and output."""
+    checks = []
+    for tier in get_args(Tier):
+        agent = AgentSpec(instructions=PROBE, tier=tier)
+        try:
+            chain = resolve_models(PROBE, agent, settings, settings.provider)
+        except ConfigurationInvalid as error:
+            # The tier ``local`` has no built-in model, and who does not use it needs none.
+            state: State = "ok" if tier == "local" and not settings.models.get(tier) else "fail"
+            found = "no model" if state == "ok" else str(error).replace(f" of the agent {PROBE!r}", "")
+            checks.append(Check(f"tier {tier}", state, found, "" if state == "ok" else error.fix))
+        else:
+            checks.append(Check(f"tier {tier}", "ok", ", then ".join(map(_describe, chain))))
+    return checks
+
+
+def _describe(choice: ModelChoice) -> str:
+    if choice.provider == "offline":
+        return f"{choice.provider}:{choice.model}"
+    price = f"{choice.input_usd_per_million:g}/{choice.output_usd_per_million:g} USD" if choice.priced else "no price"
+    return f"{choice.provider}:{choice.model} ({price})"

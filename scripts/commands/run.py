@@ -86,7 +86,7 @@ async def _detach(settings: Settings, plan: Plan, output: Output) -> int:
         handle = session.client.get_workflow_handle(run_id, result_type=RunResult)
         if not is_running(await handle.describe()):
             result = await read_result(handle)
-            print_result(run, result, save_result(settings, run, result, output), output)
+            print_result(run, result, await save_result(session.deployment, run, result, output), output)
             return EXIT_CODES[result.status]
     output.text(f"{'started' if run is None else 'there already:'} run {run_id}")
     output.text(f"attach: the same command with --id {run_id} and without --detach")

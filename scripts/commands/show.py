@@ -1,27 +1,40 @@
 """``ostinato show``: one run, as it is now."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from temporalio.client import WorkflowExecutionDescription
 
 from activities.contracts.messages import AssistantMessage, ThreadRef, ToolMessage
+from activities.errors import ConfigurationInvalid
 from activities.threads import Threads
 from scripts.lookup import find_run, is_running
-from scripts.results import as_text, is_offline, run_object
+from scripts.results import MAX_NOTES, as_text, is_offline, run_object, saved_paths
 from scripts.session import Session, open_existing, quiet
+from scripts.talk import session_object
 from scripts.terminal import COMPLETE, Json, Output
 from workers.runs import read_input, read_result
+from workers.sessions import is_session, read_session
 from workers.settings import load_settings
+from workers.team_file import nearest
 from workflows.contracts import RunInput, RunResult
 
 
-async def show(run: str, /, *, thread: Annotated[bool, Parameter(negative="")] = False, as_json: Json = False) -> int:
+async def show(
+    run: str,
+    /,
+    *,
+    thread: Annotated[bool, Parameter(negative="")] = False,
+    step: str = "",
+    as_json: Json = False,
+) -> int:
     """Show a run: its state, input, steps, usage and failure.
 
     Args:
         run: The run's id.
         thread: Show the conversation behind its answer too.
+        step: Show the conversation of this step, such as brief/s1-1.
         as_json: Print one JSON object.
     """
     output, settings = Output(as_json=as_json), load_settings()
@@ -31,8 +44,12 @@ async def show(run: str, /, *, thread: Annotated[bool, Parameter(negative="")] =
         given = await read_input(session.client, run)
         result = None if is_running(description) else await read_result(handle)
         value = _summary(session, description, given, result)
-        if thread:
-            value["thread"] = await _conversation(session, run, result)
+        talked = await read_session(session.client, run) if is_session(description) else None
+        if talked:
+            value["session"] = session_object(talked)
+        if thread or step:
+            ref = _thread_of(result, step) if step else result.thread if result else talked.thread if talked else None
+            value["thread"] = await _conversation(session, given.scope_id, ref)
         output.object(value)
         _print(value, given, result, output)
     return COMPLETE
@@ -41,9 +58,13 @@ async def show(run: str, /, *, thread: Annotated[bool, Parameter(negative="")] =
 def _summary(
     session: Session, description: WorkflowExecutionDescription, given: RunInput, result: RunResult | None
 ) -> dict[str, Any]:
-    state = (
-        run_object(description.id, result, []) if result else {"run_id": description.id, "workflow_id": description.id}
-    )
+    state: dict[str, Any] = {"run_id": description.id, "workflow_id": description.id}
+    if result:
+        state = run_object(description.id, result, saved_paths(session.deployment.settings, description.id, result))
+        state["stored_artifacts"] = [
+            {"name": ref.name, "size_bytes": ref.size_bytes, "media_type": ref.media_type, "digest": ref.digest}
+            for ref in result.artifacts
+        ]
     snapshot = given.snapshot
     return {
         **state,
@@ -53,7 +74,9 @@ def _summary(
         "input": {"files": snapshot.files, "bytes": snapshot.size_bytes, "skipped": snapshot.skipped}
         if snapshot
         else None,
-        "providers": {agent: queue.rsplit("-", 1)[-1] for agent, queue in given.queues.items()},
+        "providers": {
+            name: plan.models[0].model.partition(":")[0] for name, plan in given.plans.items() if plan.models
+        },
         "offline": is_offline(given),
         "started": description.start_time.isoformat(),
         "ended": description.close_time.isoformat() if description.close_time else None,
@@ -66,8 +89,17 @@ def _summary(
     }
 
 
-async def _conversation(session: Session, run_id: str, result: RunResult | None) -> list[dict[str, Any]]:
-    ref: ThreadRef | None = result.thread if result else None
+def _thread_of(result: RunResult | None, step: str) -> ThreadRef | None:
+    found = {report.step: report.thread for report in result.steps} if result else {}
+    if step not in found:
+        raise ConfigurationInvalid(
+            f"the run {'has' if result else 'has not ended, and shows'} no step {step!r}",
+            fix=nearest(step, sorted(found)),
+        )
+    return found[step]
+
+
+async def _conversation(session: Session, run_id: str, ref: ThreadRef | None) -> list[dict[str, Any]]:
     if ref is None:
         return []
     messages = []
@@ -81,20 +113,42 @@ async def _conversation(session: Session, run_id: str, result: RunResult | None)
     return messages
 
 
+def _print_files(stored: Sequence[dict[str, Any]], output: Output) -> None:
+    for ref in stored[:MAX_NOTES]:
+        output.text(f"file {ref['name']}: {ref['size_bytes']:,} bytes, {ref['media_type']}")
+    if len(stored) > MAX_NOTES:
+        output.text(f"and {len(stored) - MAX_NOTES} more files")
+
+
+def _print_under_way(value: dict[str, Any], output: Output) -> None:
+    if talked := value.get("session"):
+        output.text(
+            f"session with {talked['agent']}: {talked['messages']} messages, {talked['waiting']} waiting, "
+            f"{talked['tokens']} tokens, {talked['cost_usd']:.4f} USD"
+        )
+    if talked := value.get("session"):
+        output.text(
+            f"session with {talked['agent']}: {talked['messages']} messages, {talked['waiting']} waiting, "
+            f"{talked['tokens']} tokens, {talked['cost_usd']:.4f} USD"
+        )
+    for call in value["pending"]:
+        output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
+
+
 def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, output: Output) -> None:
     output.text(f"run {value['run_id']}: {value['status']}", style="bold")
-    output.text(f"team: {value['team']}, providers: {', '.join(value['providers'].values()) or 'none'}")
+    output.text(f"team: {value['team']}, providers: {', '.join(sorted(set(value['providers'].values()))) or 'none'}")
     output.text(f"goal: {value['goal']}")
     if files := value["input"]:
         output.text(f"input: {files['files']} files, {files['bytes']} bytes, {files['skipped']} skipped")
     output.text(f"started: {value['started']}, ended: {value['ended'] or 'not yet'}, events: {value['events']}")
-    for call in value["pending"]:
-        output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
+    _print_under_way(value, output)
     for step in value.get("steps", ()):
         output.text(
             f"step {step['step']} ({step['agent']}): {step['status']}, {step['attempts']} attempts, "
             f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
         )
+    _print_files(value.get("stored_artifacts", ()), output)
     if failure := value.get("failure"):
         output.text(f"failure: {failure['kind']}: {failure['message']}")
         output.text(f"fix: {failure['fix']}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -11,7 +12,6 @@ from scripts.session import (
     LOG_FILE,
     Session,
     join_running,
-    leave_at_second_interrupt,
     log_to_file,
     open_session,
     serve_here,
@@ -19,12 +19,15 @@ from scripts.session import (
     until,
 )
 from scripts.terminal import COMPLETE, Json, Output
+from workers.health import Health
 from workers.pools import POOLS
 from workers.server import running_server
 from workers.settings import load_settings
 
 LOOK_SECONDS = 2.0
 """How often a deployment looks whether its dev server's keeper lives; three misses end it."""
+ECHO_SECONDS = 0.5
+"""A signal to a process and to its group arrives twice (``timeout``, wrappers): the second time is no second wish."""
 READY_SECONDS = 15.0
 """How long the first polls may take to reach the server; it takes a tenth of a second."""
 
@@ -67,11 +70,25 @@ async def _served(session: Session, stop: asyncio.Event) -> None:
             )
 
 
-async def serve_until_stopped(session: Session, pools: Sequence[str], output: Output, more: str) -> None:
+async def serve_until_stopped(
+    session: Session, pools: Sequence[str], output: Output, more: str, health: Health | None = None
+) -> None:
     """Serve pools until SIGINT or SIGTERM; then calls under way are given their time."""
-    stop = asyncio.Event()
+    stop, health, loop = asyncio.Event(), health or Health(), asyncio.get_running_loop()
+    asked = 0.0
+
+    def end(number: signal.Signals) -> None:
+        nonlocal asked
+        if not stop.is_set():
+            asked = loop.time()
+            health.drain()
+            stop.set()
+        elif loop.time() - asked > ECHO_SECONDS:
+            # Who asks again does not want to wait: what is under way is made again by another worker.
+            os._exit(128 + number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end, number)
 
     async def is_ready() -> bool:
         return stop.is_set() or not await unserved(session.client, pools)
@@ -86,8 +103,10 @@ async def serve_until_stopped(session: Session, pools: Sequence[str], output: Ou
             output.text(f"web UI at {server.ui_url}")
         output.text(f"serving {', '.join(pools)}")
         output.text(more)
-        output.object({"address": server.address, "ui": server.ui_url, "version": server.version, "pools": list(pools)})
+        ready = {"address": server.address, "ui": server.ui_url, "version": server.version, "pools": list(pools)}
+        output.object({**ready, "health": health.address} if health.address else ready)
         output.flush()
+        health.ready()
         await _served(session, stop)
-        leave_at_second_interrupt()
-        output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")
+        grace = session.deployment.settings.grace_seconds
+        output.note(f"ending: calls under way have {grace:g} seconds; Ctrl-C ends it at once")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from temporalio import activity
 
+from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
 from activities.tool_call import ToolActivities
 from workers.pools import ALL_WORKFLOWS
@@ -75,7 +76,7 @@ def test_contracts_import_pydantic_and_the_standard_library_only() -> None:
             assert target.split(".")[0] in allowed, f"{path}:{line}: {target}"
 
 
-@pytest.mark.parametrize("heavy", ["pydantic_ai", "openai", "httpx2"])
+@pytest.mark.parametrize("heavy", ["pydantic_ai", "openai", "anthropic", "google.genai", "mcp", "httpx2"])
 def test_an_orchestration_pool_loads_no_provider(heavy: str) -> None:
     code = f"import sys, workers.pools; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -104,9 +105,9 @@ def test_names_in_history_are_pinned() -> None:
                     assert isinstance(decorator, ast.Call), f"{path}: {ast.unparse(decorator)} without a name"
                     assert any(keyword.arg == "name" for keyword in decorator.keywords), f"{path}: no pinned name"
     names = [getattr(w, "__temporal_workflow_definition").name for w in ALL_WORKFLOWS]
-    assert names == ["agent", "call"]
-    calls: list[Callable[..., Any]] = [ModelActivities.call_model, ToolActivities.call_tool]
-    assert [activity._Definition.must_from_callable(call).name for call in calls] == ["model.call", "tool.call"]
+    assert names == ["agent", "call", "supervisor", "session"]
+    calls: list[Callable[..., Any]] = [ModelActivities.call_model, ToolActivities.call_tool, McpActivities.list_tools]
+    assert [activity._Definition.must_from_callable(call).name for call in calls] == ["model.call", "tool.call", "mcp.list"]
 
 
 def test_no_other_distribution_owns_our_package_names() -> None:

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 import activities.contracts
 from activities.contracts.base import WireModel
 from workflows import contracts as workflow_contracts
+from workflows import sessions
+from workflows.teams import agents, tree
 
 LOCK = Path(__file__).with_name("schema_lock.json")
 Shapes = dict[str, dict[str, dict[str, Any]]]
@@ -23,7 +25,7 @@ Shapes = dict[str, dict[str, dict[str, Any]]]
 
 def wire_modules() -> list[ModuleType]:
     names = [info.name for info in pkgutil.iter_modules(activities.contracts.__path__, "activities.contracts.")]
-    return [workflow_contracts, *map(importlib.import_module, names)]
+    return [workflow_contracts, sessions, agents, tree, *map(importlib.import_module, names)]
 
 
 def current() -> Shapes:
@@ -50,7 +52,7 @@ def shape(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
 def vocabularies() -> dict[str, list[str]]:
     """The words of each closed set that is on the wire."""
     found = {value for module in wire_modules() for value in vars(module).values() if isinstance(value, EnumType)}
-    own = (value for value in found if value.__module__.startswith(("activities.contracts", "workflows.contracts")))
+    own = (value for value in found if value.__module__.startswith(("activities.contracts", "workflows.")))
     return {f"{value.__module__}.{value.__name__}": sorted(map(str, value.__members__.values())) for value in own}
 
 

@@ -1,29 +1,17 @@
 """The crash sweep: a worker process is killed at every boundary, and nobody can tell from the outcome."""
 
-import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.contracts.failures import FailureKind
-from tests.conftest import new_run_id
-from tests.providers.fake_openai import FakeOpenAI, Reply, answer, hang, text
+from tests.crash.sweep import Outcome, Sweep
+from tests.providers.fake_openai import Reply, answer, text
 from tests.support.teams import one_agent
-from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
-from workers.registration import bind_store, register_search_attributes
-from workers.runs import RunHandle, read_result, start_run
 from workers.server import ServerInfo
-from workflows.contracts import RunResult, RunStatus
+from workflows.contracts import RunStatus
 
 TEAM = one_agent("crash", tools=["add", "book_room", "send_mail"])
 ACTIVITIES = 6  # model, (add, book_room), model, send_mail, model
@@ -47,119 +35,9 @@ def model(body: dict[str, Any]) -> Reply:
     return text("All done: " + body["messages"][-1]["content"])
 
 
-@dataclass
-class Outcome:
-    """What a run left behind, as the world sees it."""
-
-    result: RunResult
-    effects: list[str]
-    requests: int
-
-
-@contextmanager
-def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.support.crash"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        process.wait(10)
-        assert process.stdout
-        process.stdout.close()
-
-
-@asynccontextmanager
-async def restarted(environment: dict[str, str]) -> AsyncIterator[list[subprocess.Popen[str]]]:
-    """A worker that is started anew whenever it dies, as a process manager would."""
-    processes: list[subprocess.Popen[str]] = []
-
-    async def keep() -> None:
-        for _ in range(5):
-            with worker(environment) as process:
-                processes.append(process)
-                await asyncio.to_thread(process.wait)
-        raise AssertionError("the worker died more often than it was killed")
-
-    keeper = asyncio.create_task(keep())
-    try:
-        yield processes
-    finally:
-        keeper.cancel()
-        for process in processes:
-            process.kill()
-        with suppress(asyncio.CancelledError):
-            await keeper
-
-
-@dataclass
-class Sweep:
-    """One run under one fault."""
-
-    deployment: Deployment
-    server: ServerInfo
-    folder: Path
-
-    async def run(self, point: str, *, cache: int = 500, kill_server: bool = False) -> Outcome:
-        during = int(point.removeprefix("during:")) if point.startswith("during:") else 0
-        hung: list[int] = []
-
-        def respond(body: dict[str, Any]) -> Reply:
-            turn = 1 + sum(message["role"] == "assistant" for message in body["messages"])
-            if turn == during and not hung:
-                hung.append(turn)
-                return hang()
-            return model(body)
-
-        with FakeOpenAI(respond=respond) as fake:
-            environment = self._environment(fake, point, cache)
-            async with restarted(environment) as processes:
-                handle = await self._start()
-                if during:
-                    await asyncio.to_thread(fake.wait_until, lambda _: bool(hung), 30.0)
-                    processes[-1].kill()
-                if kill_server:
-                    await asyncio.to_thread(fake.wait_until, lambda f: len(f.requests) >= 1, 30.0)
-                    os.kill(_server_pid(self.deployment.settings.home), signal.SIGKILL)
-                result = await asyncio.wait_for(read_result(handle), 60)
-                killed = [p for p in processes if p.poll() == -signal.SIGKILL]
-            assert len(killed) == (0 if point == "none" else 1), f"the worker was killed {len(killed)} times at {point}"
-            return Outcome(result, self._effects(), len(fake.requests))
-
-    async def _start(self) -> RunHandle:
-        await register_search_attributes(self.deployment.client)
-        await bind_store(self.deployment.client, self.deployment.store)
-        run = await admit(self.deployment, TEAM, RunOrder(goal="Go.", run_id=new_run_id(), provider="openai"))
-        return await start_run(self.deployment.client, run)
-
-    def _environment(self, fake: FakeOpenAI, point: str, cache: int) -> dict[str, str]:
-        return {
-            **os.environ,
-            "OSTINATO_HOME": str(self.deployment.settings.home),
-            "OSTINATO_TOOL_MODULES": "tests.support.tools",
-            "OSTINATO_WORKFLOW_CACHE": str(cache),
-            "OSTINATO_TEST_EFFECTS": str(self.folder / "effects.txt"),
-            "OSTINATO_TEST_CRASH": point,
-            "OSTINATO_TEST_CRASHED": str(self.folder / "crashed"),
-            "TEMPORAL_ADDRESS": self.server.address,
-            "OPENAI_BASE_URL": fake.base_url,
-            "OPENAI_API_KEY": "test-key",
-        }
-
-    def _effects(self) -> list[str]:
-        return (self.folder / "effects.txt").read_text().splitlines()
-
-
-def _server_pid(home: Path) -> int:
-    state = json.loads((home / "server" / "state.json").read_text())
-    pid: int = state["server_pid"]
-    return pid
-
-
 @pytest.fixture
 def sweep(deployment: Deployment, server: ServerInfo, tmp_path: Path) -> Sweep:
-    return Sweep(deployment, server, tmp_path)
+    return Sweep(deployment, server, tmp_path, TEAM, model)
 
 
 def check(outcome: Outcome, point: str) -> None:
@@ -197,4 +75,4 @@ async def test_a_killed_worker_changes_nothing_without_the_workflow_cache(sweep:
 
 
 async def test_a_killed_server_changes_nothing(sweep: Sweep) -> None:
-    check(await sweep.run("none", kill_server=True), "none")
+    check(await sweep.run("none", kill_server_at=1), "none")

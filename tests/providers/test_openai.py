@@ -14,19 +14,8 @@ from activities.contracts.profile import Effect, ToolSpec
 from activities.errors import AuthenticationFailed, MalformedAnswer, RequestRejected
 from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
 from activities.providers.openai import OpenAIProvider
-from tests.providers.fake_openai import (
-    FakeOpenAI,
-    Reply,
-    answer,
-    as_json,
-    delay,
-    failure,
-    hang,
-    huge,
-    json_answer,
-    text,
-    tool_call,
-)
+from tests.providers.fake_openai import FakeOpenAI, answer, failure, huge, json_answer, text, tool_call
+from tests.providers.fake_server import Reply, as_json, delay, hang
 
 KEY = "test-key-0123456789-not-a-real-one"
 SEARCH = ToolSpec(

@@ -1,6 +1,5 @@
 """Every row of the error table, through the public door, against a real server: kind, retry posture, one request."""
 
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,18 +24,14 @@ from activities.errors import (
 )
 from activities.providers.base import ProviderCall
 from activities.providers.openai import OpenAIProvider
+from tests.providers import asking
+from tests.providers.asking import KEY
 from tests.providers.fake_openai import (
     FakeOpenAI,
-    Reply,
-    Responder,
-    as_json,
     context_exceeded,
-    cut_before,
     cut_within,
     echo_the_key,
     failure,
-    hang,
-    html,
     model_not_found,
     no_choices,
     quota_exhausted,
@@ -44,25 +39,11 @@ from tests.providers.fake_openai import (
     trickle,
     truncated_json,
 )
-
-KEY = "s3cret/key+0123456789=abcdef"
+from tests.providers.fake_server import Reply, Responder, as_json, cut_before, hang, html
 
 
 async def fail_with(reply: Responder, *, timeout_seconds: float = 10.0) -> ProviderError:
-    """Make one request that has to fail; see that it was one, and that the key is nowhere in what comes out."""
-    with FakeOpenAI(reply, respond=lambda _: failure(400, "asked a second time")) as server:
-        provider = OpenAIProvider(SecretStr(KEY), server.base_url)
-        call = ProviderCall("fake", "", (UserMessage(text="Hello?"),), timeout_seconds=timeout_seconds)
-        with pytest.raises(ProviderError) as caught:
-            await provider.request(call)
-        await provider.aclose()
-        assert len(server.requests) == 1
-    error = caught.value
-    left = "".join(traceback.format_exception(error)) + repr(to_application_error(error).details) + repr(error)
-    assert KEY not in left
-    assert error.__cause__ is None, "a chained cause would be stored in the history"
-    assert len(str(error)) < 1000
-    return error
+    return await asking.fail_with(FakeOpenAI, OpenAIProvider, reply, timeout_seconds=timeout_seconds)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ from typing import Any
 
 from activities.errors import AuthenticationFailed, Overloaded
 from activities.providers.base import ProviderAnswer, ProviderCall
+from tests.replay import sessions
+from tests.replay.sessions import Start
 from tests.support.scripted import Script, ScriptedProvider, calls, in_order, says, says_json
+from tests.support.supervision import SUBTASKS, A, B, failing, obedient, spacious, team
 from tests.support.teams import ANSWER, one_agent, one_call
 from workers.admission import RunOrder, admit
 from workers.bundles import export_bundle, write_bundle
@@ -24,7 +27,7 @@ from workers.pools import EXIT_PAUSE_SECONDS, running_pools
 from workers.runs import RunHandle, read_result, start_run
 from workers.server import dev_server
 from workers.settings import load_settings
-from workflows.contracts import TeamSpec
+from workflows.teams.tree import TeamSpec
 
 HISTORIES = Path(__file__).parent / "histories"
 SUMS = HISTORIES / "SHA256SUMS"
@@ -61,6 +64,7 @@ class Scenario:
     pools: tuple[str, ...] = ("workflows", "tools", "models-offline")
     changes: dict[str, object] = field(default_factory=dict)
     version: int = 1
+    start: Start = start_run
 
     @property
     def path(self) -> Path:
@@ -76,10 +80,15 @@ def thrifty(call: ProviderCall, index: int) -> ProviderAnswer:
     return ProviderAnswer(text="", tool_calls=calls(("big", {"size": 4000})).tool_calls)
 
 
+def echoing(call: ProviderCall, index: int) -> ProviderAnswer:
+    return says(f"{index}: {call.messages[-1].text}")
+
+
 def counting(call: ProviderCall, index: int) -> ProviderAnswer:
     return calls(("add", {"a": index, "b": 1})) if index < 7 else says(f"{len(call.messages)} messages")
 
 
+GATE = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$draft", "final": "$final"}}
 CHECKED = {"schema": ANSWER, "checks": ["always_wrong"]}
 SCENARIOS = (
     Scenario("agent", "success", one_agent(tools=["add"]), in_order(calls(("add", {"a": 1, "b": 2})), says("3"))),
@@ -116,9 +125,56 @@ SCENARIOS = (
     ),
     Scenario("agent", "waiting", one_agent(), end=scheduled, pools=("workflows",)),
     Scenario("agent", "cancelled", one_agent(), end=stopped, pools=("workflows",)),
+    Scenario("supervisor", "success", team(subtasks=SUBTASKS), obedient),
+    Scenario(
+        "supervisor",
+        "success_planned_and_checked",
+        team(planner="boss", gate=GATE, review={"kind": "agent", "agent": "boss"}),
+        obedient,
+    ),
+    Scenario("supervisor", "success_children", spacious(team(subtasks=SUBTASKS)), obedient),
+    Scenario(
+        "supervisor",
+        "success_rerouted",
+        team(subtasks=SUBTASKS, workers={"a": {**A, "reroute": ["b"]}, "b": B}),
+        failing("a"),
+    ),
+    Scenario("supervisor", "partial", team(subtasks=SUBTASKS), failing("a")),
+    Scenario("supervisor", "failure", team(subtasks=SUBTASKS), failing("a", "b")),
+    Scenario("supervisor", "waiting", team(subtasks=SUBTASKS), end=scheduled, pools=("workflows",)),
+    Scenario("supervisor", "cancelled", team(subtasks=SUBTASKS), end=stopped, pools=("workflows",)),
     Scenario("call", "success", one_call("add", {"a": 1, "b": 2})),
     Scenario("call", "failure", one_call("explode", {"what": "$goal"})),
     Scenario("call", "waiting", one_call("add", {"a": 1, "b": 2}), end=scheduled, pools=("workflows",)),
+    Scenario("session", "success", one_agent(), echoing, end=sessions.ended, start=sessions.talking("one", "two")),
+    Scenario(
+        "session",
+        "success_continued",
+        one_agent(),
+        echoing,
+        end=sessions.ended,
+        changes={"max_history_events": 30},
+        start=sessions.talking("one", "two", "three", "four", "three", remembered=2),
+    ),
+    Scenario(
+        "session",
+        "success_child",
+        one_agent(limits={"model_calls": 200}),
+        echoing,
+        end=sessions.ended,
+        start=sessions.talking("one", "two"),
+    ),
+    Scenario("session", "success_used_up", one_agent(), echoing, start=sessions.talking("only", messages=1)),
+    Scenario(
+        "session",
+        "failure_then_success",
+        one_agent(),
+        in_order(AuthenticationFailed("no key", fix="set one"), says("ok")),
+        end=sessions.ended,
+        start=sessions.talking("one", "two"),
+    ),
+    Scenario("session", "waiting", one_agent(), echoing, end=sessions.left, start=sessions.talking("one")),
+    Scenario("session", "cancelled", one_agent(), echoing, end=sessions.cancelled, start=sessions.talking("one")),
 )
 
 
@@ -128,7 +184,7 @@ async def record(scenario: Scenario, deployment: Deployment) -> None:
     run_id = f"{scenario.workflow}-{scenario.name}"
     async with running_pools(deployment, scenario.pools, {"offline": provider}):
         run = await admit(deployment, scenario.team, RunOrder(goal="Do it.", run_id=run_id))
-        handle = await start_run(deployment.client, run.model_copy(update=scenario.changes))
+        handle = await scenario.start(deployment.client, run.model_copy(update=scenario.changes))
         await scenario.end(handle)
         bundle = await export_bundle(deployment.client, deployment.store, run_id)
         if not (await handle.describe()).close_time:

@@ -48,7 +48,7 @@ class Cli:
 
     @property
     def environment(self) -> dict[str, str]:
-        foreign = ("OPENAI_", "TEMPORAL_", "OSTINATO_", "OTEL_")
+        foreign = ("OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AWS_", "AZURE_", "TEMPORAL_", "OSTINATO_", "OTEL_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         ours = {
             "OSTINATO_TEMPORAL_PORT": "0",

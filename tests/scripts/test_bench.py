@@ -1,28 +1,70 @@
 """The bench at its smallest: that it runs, what it prints, and the rows that no clock has a part in."""
 
+import asyncio
+import contextlib
+import itertools
 import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.contracts.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
-from activities.errors import ConfigurationInvalid
+from activities.errors import ConfigurationInvalid, OstinatoError
 from scripts.bench.command import bench, measure
+from scripts.bench.crews import Crew
 from scripts.bench.floor import PLAIN_MODELS, PLAIN_TOOLS, PLAIN_WORKFLOWS, PlainActivities, PlainStep
+from scripts.bench.harness import bench_workers, plain_client
+from scripts.bench.histories import SCHEDULED
 from scripts.bench.payload import plain_steps, saved_by_reference
+from scripts.bench.processes import served
 from scripts.bench.report import Report, show
-from scripts.bench.rows import compare, single
+from scripts.bench.rows import Row, compare, percentile, pooled, single
+from scripts.bench.sizes import FULL, QUICK, SECTIONS, Section, Sizes, Told, sizes_of
 from scripts.bench.tools import make_text, pieces_of
+from workers.server import ServerInfo
 from workflows import steps
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
-SMALL = {"turns": 6, "rounds": 1, "runs": 3, "growth_turns": 12}
+SMALL = Sizes(turns=6, rounds=1, runs=3, growth_turns=12, fan_out=(1, 2), agents=(1, 2), waiting=10, kills=1)
+OWN_PROCESSES: tuple[Section, ...] = ("memory", "recovery")
+ONE_AND_TWO = ("1 worker", "2 workers")
 
 
 @pytest.fixture(scope="module")
-async def report() -> Report:
-    return await measure(SMALL, lambda _: None)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the bench's throw-away folders are made: its processes are known by this path."""
+    path = tmp_path_factory.mktemp("bench")
+    before, tempfile.tempdir = tempfile.tempdir, str(path)
+    yield path
+    tempfile.tempdir = before
+
+
+@pytest.fixture(scope="module")
+async def report(folder: Path) -> Report:
+    """Everything once, at its smallest. What has processes of its own runs beside the rest: no test looks at a time."""
+    del folder
+    beside = tuple(name for name in SECTIONS if name not in OWN_PROCESSES)
+    reports = await asyncio.gather(*(measure(SMALL, lambda _: None, only) for only in (beside, *zip(OWN_PROCESSES))))
+    return reports[0].model_copy(update={"rows": tuple(row for each in reports for row in each.rows)})
+
+
+def rows_of(report: Report, group: Section) -> dict[str, Row]:
+    return {row.name: row for row in report.rows if row.group == group}
+
+
+def command_lines() -> list[str]:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return lines
 
 
 def value_of(report: Report, name: str) -> float:
@@ -69,14 +111,14 @@ async def test_json_is_one_object_with_what_it_was_measured_on(
 ) -> None:
     show(report, json=True)
     printed = json.loads(capsys.readouterr().out)
-    assert set(printed) == {"measured_on", "turns", "rounds", "runs", "seconds", "all_met", "rows"}
+    assert set(printed) == {"measured_on", "sizes", "seconds", "all_met", "rows"}
     assert set(printed["measured_on"]) == {
         *("cpu", "cores", "system", "python", "temporalio", "server", "commit", "date")
     }
     assert all(printed["measured_on"][name] for name in ("cpu", "cores", "python", "temporalio", "server", "date"))
     for row in printed["rows"]:
         assert set(row) == {
-            *("name", "unit", "ours", "plain", "compared", "value", "lowest", "highest", "target", "met")
+            *("group", "name", "unit", "ours", "plain", "compared", "value", "lowest", "highest", "target", "met")
         }
         assert row["lowest"] <= row["value"] <= row["highest"]
         assert (row["met"] is None) == (row["target"] == "")
@@ -89,12 +131,154 @@ async def test_the_table_says_what_it_was_measured_on(report: Report, capsys: py
     assert f"Python {report.measured_on.python}" in table
 
 
-@pytest.mark.parametrize("wrong", [{"turns": 4}, {"rounds": 0}, {"runs": 1000}, {"growth_turns": 1}])
+async def test_every_section_has_its_rows(report: Report) -> None:
+    assert [group for group, _ in itertools.groupby(row.group for row in report.rows)] == list(SECTIONS)
+    assert {row.name for row in report.rows if row.met is None} == {row.name for row in report.rows if not row.target}
+    for row in report.rows:
+        assert row.unit
+        assert all(map(math.isfinite, (row.ours, row.value))), row
+
+
+async def test_latency_has_the_median_and_the_tail(report: Report) -> None:
+    p50, p99 = rows_of(report, "latency").values()
+    assert p50.name.startswith("p50 per step")
+    assert p99.name.startswith("p99 per step")
+    assert p99.ours >= p50.ours
+    assert p99.plain
+    assert p50.plain
+    assert p99.plain >= p50.plain
+
+
+async def test_fan_out_is_measured_inline_and_as_children(report: Report) -> None:
+    rows = rows_of(report, "fan-out")
+    sizes = ("1 worker", "2 workers", "1 worker as a child", "2 workers as children")
+    assert len(rows) == 3 * len(sizes)
+    for size in sizes:
+        assert rows[f"wall time, {size}"].plain
+        assert rows[f"history bytes per worker, {size}"].value > 0
+        # One worker is one activity on the plain side: 6 events, and the run's own.
+        if size.startswith("1"):
+            assert rows[f"history events, {size}"].plain == 11
+    # A child is a workflow of its own, with all its events.
+    assert rows["history events, 1 worker as a child"].ours > rows["history events, 1 worker"].ours + 10
+
+
+async def test_coordination_costs_a_smaller_share_of_more_workers(report: Report) -> None:
+    rows = rows_of(report, "coordination")
+    for what in ("tokens", "cost"):
+        one, two = (rows[f"{what} that go{'es' * (what == 'cost')} into coordination, {n}"].value for n in ONE_AND_TWO)
+        assert 100 > one > two > 0
+    # Coordination has the dearer model.
+    assert (
+        rows["cost that goes into coordination, 1 worker"].value
+        > rows["tokens that go into coordination, 1 worker"].value
+    )
+    assert rows["history bytes per handoff, 1 to 2 workers"].plain
+    assert all(rows[f"time per handoff, {n}"].ours > 0 for n in ONE_AND_TWO)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="the bench leaves these rows out without /proc and ps"
+)
+async def test_memory_is_that_of_a_worker_process_and_the_server(report: Report) -> None:
+    rows = rows_of(report, "memory")
+    assert len(rows) == 4
+    idle = rows["worker process before, idle"]
+    assert idle.plain
+    for mb in (idle.ours, idle.plain):
+        assert 20 < mb < 2000  # a Python process with the SDK in it, in megabytes
+
+
+async def test_recovery_is_timed_from_the_kill(report: Report) -> None:
+    attempt, run = rows_of(report, "recovery").values()
+    assert attempt.target == "<= 4"
+    assert 0 < attempt.value < run.value
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are found in /proc")
+async def test_nothing_is_left_running(report: Report, folder: Path) -> None:
+    """Servers end two seconds after their last user, worker processes before the bench does."""
+    assert report.rows
+    deadline = time.monotonic() + 60
+    while left := [line for line in command_lines() if str(folder) in line]:
+        assert time.monotonic() < deadline, left
+        await asyncio.sleep(0.1)
+    assert not any("scripts.bench.served" in line and str(folder) in line for line in command_lines())
+
+
+async def test_a_worker_process_ends_when_nobody_holds_it_any_more(server: ServerInfo, home: Path) -> None:
+    """Whoever started it may have been killed."""
+    async with served("waiting", server, home) as worker:
+        assert worker.process.stdin
+        worker.process.stdin.close()
+        async with asyncio.timeout(30):
+            assert await worker.process.wait() == 0
+
+
+async def test_a_worker_process_that_does_not_come_up_is_an_error(server: ServerInfo, tmp_path: Path) -> None:
+    nowhere = replace(server, address="127.0.0.1:1")
+    with pytest.raises(OstinatoError, match="did not come up"):
+        async with served("plain", nowhere, tmp_path):
+            pytest.fail("it is up, without a server")
+
+
+async def test_the_plain_side_is_plain(server: ServerInfo, home: Path) -> None:
+    """No plugin, no interceptor, no codec, no store; nothing of ours in its histories."""
+    client = await plain_client(server.address)
+    config = client.config()
+    assert not config["plugins"]
+    assert not config["interceptors"]
+    assert config["data_converter"].payload_codec is None
+    assert config["data_converter"].external_storage is None
+    crew = Crew(workers=2, coordinated=True)
+    async with bench_workers(server, home) as harness:
+        floor = await harness.floor_of_crew(crew)
+        (events,) = await harness.histories(await harness.theirs(crew, floor))
+    # One plans; two lines of model, tool, model; then one writes, one reviews, and a gate.
+    assert [step.model for step in floor.before] == [True]
+    assert [[step.model for step in line] for line in floor.lines] == [[True, False, True]] * 2
+    assert [step.model for step in floor.after] == [True, True, False]
+    scheduled = [event for event in events if event.event_type == SCHEDULED]
+    assert len(scheduled) == 10
+    for event in events:
+        assert not event.HasField("user_metadata")
+        assert not event.activity_task_scheduled_event_attributes.header.fields
+        assert b"ostinato" not in event.SerializeToString().lower()
+
+
+async def test_a_section_can_be_had_alone(folder: Path) -> None:
+    del folder
+    report = await measure(SMALL, lambda _: None, ("fan-out",))
+    assert {row.group for row in report.rows} == {"fan-out"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"turns": 4}, {"rounds": 0}, {"runs": 1000}, {"growth_turns": 1}, {"waiting": 1}, {"kills": 0}],
+)
 async def test_numbers_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     name = next(iter(wrong))
     with pytest.raises(ConfigurationInvalid) as refused:
-        await bench(**wrong)
+        await bench(Told(**wrong))
     assert name in str(refused.value)
+
+
+def test_quick_is_less_of_everything() -> None:
+    for name, value in QUICK:
+        full = getattr(FULL, name)
+        assert (len(value) < len(full)) if isinstance(value, tuple) else value < full, name
+    assert sizes_of(QUICK, Told(turns=7)) == QUICK.model_copy(update={"turns": 7})
+
+
+def test_percentiles_lie_between_their_neighbours() -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], 50) == 2.5
+    assert percentile([float(n) for n in range(101)], 99) == 99
+    assert percentile([7.0], 99) == 7
+
+
+def test_a_pooled_row_compares_what_all_rounds_have_together() -> None:
+    row = pooled(("n", "u"), (10.0, 4.0), [5.0, 8.0])
+    assert (row.ours, row.plain, row.value, row.lowest, row.highest, row.met) == (10, 4, 6, 5, 8, None)
 
 
 def test_the_floor_moves_the_text_of_the_conversation() -> None:

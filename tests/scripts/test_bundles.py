@@ -13,7 +13,8 @@ from tests.conftest import Workers
 from tests.support.scripted import calls, says
 from tests.support.teams import one_agent
 from workers.bundles import Bundle, export_bundle, external_paths, read_bundle, replay_bundle, write_bundle
-from workers.runs import follow, read_input, read_result, run_chain
+from workers.following import follow
+from workers.runs import read_input, read_result, run_chain
 from workers.settings import Settings
 
 GOAL = "ä" * 16_000
@@ -30,7 +31,7 @@ async def test_a_chain_is_followed_exported_and_replayed_without_the_store(worke
     async with workers(count_up) as bench:
         client, settings = bench.deployment.client, bench.deployment.settings
         handle = await bench.start(one_agent(tools=["add"]), GOAL, max_history_events=30)
-        seen = [progress async for progress in follow(handle)]
+        seen = [progress async for progress in follow(client, handle.id)]
         assert (await read_result(handle)).output == "counted"
         chain = await run_chain(client, handle.id)
         given = await read_input(client, handle.id)

@@ -44,7 +44,8 @@ def stored(cli: Cli, run_id: str) -> list[Path]:
 def test_up_says_where_it_is(up: Up) -> None:
     assert up.ready["address"].startswith("127.0.0.1:")
     assert up.ready["ui"].startswith("http://127.0.0.1:")
-    assert up.ready["pools"] == ["workflows", "tools", "models-offline", "models-openai"]
+    assert up.ready["pools"][:3] == ["workflows", "tools", "models-offline"]
+    assert {"models-openai", "models-anthropic", "models-gemini"} <= set(up.ready["pools"])
 
 
 def test_a_second_up_is_refused(up: Up) -> None:
@@ -200,6 +201,20 @@ def test_a_reader_that_leaves_is_no_error(up: Up, asked: str) -> None:
         with contextlib.suppress(OSError):
             assert pipe
             pipe.close()
+
+
+def test_a_worker_without_its_providers_key_is_refused(up: Up) -> None:
+    ended = up.cli.run("worker", "models-openai")
+    assert ended.code == 2
+    assert "OPENAI_API_KEY" in ended.err
+
+
+def test_a_health_address_that_is_taken_is_said(up: Up) -> None:
+    up.cli.extra["OSTINATO_HEALTH_ADDRESS"] = up.ready["address"]
+    ended = up.cli.run("worker", "tools")
+    del up.cli.extra["OSTINATO_HEALTH_ADDRESS"]
+    assert ended.code == 2
+    assert "OSTINATO_HEALTH_ADDRESS" in ended.err
 
 
 def test_a_worker_serves_the_server_that_runs_and_logs_json(up: Up) -> None:

@@ -37,7 +37,7 @@ def test_without_arguments_it_asks_the_projects_own_documentation(project: Path)
     ended = quickstart(project)
     folder, command = ended.stdout.splitlines()
     assert Path(folder) == project
-    assert command.startswith("<run><scripts/teams/ask.yaml><--goal=What happens to a run")
+    assert command.startswith("<run><scripts/teams/brief.yaml><--goal=What happens to a run")
     assert command.endswith("<--input=.><--include><README.md><--include><*/README.md>")
     assert ended.returncode == 3
     assert "set-up: ready after" in ended.stderr

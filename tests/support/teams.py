@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflows.contracts import TeamSpec
+from workflows.teams.tree import TeamSpec
 
 ANSWER = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
 

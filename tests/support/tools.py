@@ -109,3 +109,28 @@ async def meet() -> int:
         return len(_meeting)
     finally:
         _meeting.pop()
+
+
+@tool(effect="read")
+def split_words(goal: str, round: int, results: list[dict[str, object]]) -> list[dict[str, object]]:  # noqa: A002 -- what the pattern offers
+    """A decomposition: a subtask a word, and none after the first round."""
+    return [] if round > 1 or results else [{"type": "a", "task": word, "input": len(word)} for word in goal.split()]
+
+
+@tool(effect="read")
+def split_wrongly(goal: str) -> list[dict[str, object]]:
+    """A decomposition into a type that there is not."""
+    return [{"type": "zz", "task": goal}]
+
+
+@tool(effect="read")
+def strict_gate(draft: object, final: bool, review: object = None) -> dict[str, object]:
+    """A gate that accepts what says so, and at last everything."""
+    accepted = final or "good" in str(draft)
+    return {"accepted": accepted, "problems": [] if accepted else ["it is not good"], "output": [draft, review, final]}
+
+
+@tool(effect="read")
+def closed_gate(draft: object) -> dict[str, object]:
+    """A gate that lets nothing through."""
+    return {"accepted": False, "problems": [f"not {draft}"]}

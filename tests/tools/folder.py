@@ -1,5 +1,6 @@
 """A snapshot in memory, and prose to search: the log of an invented harbour."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from activities.contracts.snapshot import SnapshotFile
@@ -32,10 +33,11 @@ RULES = "All cargo is weighed on the quay.\r\nThe weigher signs\r\nevery bill tw
 
 
 class Folder:
-    """A SnapshotReader over a dictionary."""
+    """A SnapshotReader over a dictionary. A text that is a list of pages is a PDF."""
 
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.texts = texts
+    def __init__(self, texts: Mapping[str, str | list[str]]) -> None:
+        self.pages = {path: len(text) for path, text in texts.items() if isinstance(text, list)}
+        self.texts = {path: "\f".join(text) if isinstance(text, list) else text for path, text in texts.items()}
         self.reads = 0
 
     @property
@@ -45,7 +47,12 @@ class Folder:
     @property
     def files(self) -> tuple[SnapshotFile, ...]:
         return tuple(
-            SnapshotFile(path=path, digest=sha256(text.encode()).hexdigest()[:40], size_bytes=len(text.encode()))
+            SnapshotFile(
+                path=path,
+                digest=sha256(text.encode()).hexdigest()[:40],
+                size_bytes=len(text.encode()),
+                pages=self.pages.get(path, 0),
+            )
             for path, text in sorted(self.texts.items())
         )
 

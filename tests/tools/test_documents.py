@@ -1,5 +1,6 @@
 """Searching and reading the input folder: what is found, that it is verbatim, and that its line is right."""
 
+import csv
 import json
 import time
 from typing import Any
@@ -8,8 +9,10 @@ import pytest
 
 from activities.tools.base import ToolContext
 from activities.tools.documents import MAX_RESULT_BYTES, read_document, search_documents
+from activities.tools.quotes import check_quotes
 from activities.tools.search import MAX_PASSAGE, IndexCache, PassageIndex, TextIndex, passages
 from tests.tools.folder import HARBOUR, RULES, Folder
+from tests.tools.pdf_files import ANNUAL
 
 
 async def search(folder: Folder, query: str, **more: Any) -> list[dict[str, str]]:
@@ -201,3 +204,93 @@ def test_a_large_folder_is_indexed_in_seconds() -> None:
     index = PassageIndex(texts)
     assert index.search("whale oil", 3)[0].path == "0.md"
     assert time.monotonic() - began < 20
+
+
+PDF = Folder({"log.md": HARBOUR, "report.pdf": ["\n".join(page) for page in ANNUAL]})
+
+
+async def test_a_passage_of_a_pdf_is_cited_by_its_page_and_verifies() -> None:
+    arguments = search_documents.arguments.model_validate({"query": "What did dredging cost?"})
+    found = json.loads(await search_documents(ToolContext("request", PDF), arguments))
+    assert found[0] == {"source": "report.pdf:p3", "text": "\n".join(ANNUAL[2])}
+    quotes = [{"quote": item["text"], "source": item["source"]} for item in found]
+    assert await check_quotes.function(ToolContext("request", PDF), quotes) == []
+
+
+async def test_a_pdf_is_read_from_a_page_on() -> None:
+    pages = ["\n".join(page) for page in ANNUAL]
+    assert await read(PDF, path="report.pdf", start_page=2) == {
+        "passages": [{"source": "report.pdf:p2", "text": pages[1]}, {"source": "report.pdf:p3", "text": pages[2]}],
+        "pages": 3,
+    }
+    part = await read(PDF, path="report.pdf", max_lines=4)
+    assert [item["source"] for item in part["passages"]] == ["report.pdf:p1", "report.pdf:p2"]
+    assert (part["next_page"], part["next_line"]) == (2, 2)
+    rest = await read(PDF, path="report.pdf", start_page=2, start_line=2)
+    assert rest["passages"][0]["text"] == ANNUAL[1][1]
+
+
+async def test_every_page_of_a_long_pdf_is_reached_in_bounded_answers() -> None:
+    pages = ["\n".join(f"Line {at} of page {page}: " + "rope " * 200 for at in range(30)) for page in range(6)]
+    folder, read_so_far, more = Folder({"long.pdf": pages}), "", {"start_page": 1}
+    for _ in range(40):
+        part = await read(folder, path="long.pdf", **more)
+        read_so_far += "\n".join(item["text"] for item in part["passages"]) + "\n"
+        if "next_page" not in part:
+            break
+        more = {"start_page": part["next_page"], "start_line": part.get("next_line", 1)}
+    assert read_so_far == "\n".join(pages) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [("report.pdf:p3", "report.pdf:p3"), ("report.pdf:p3:2", "report.pdf:p3"), ("report.pdf:2", "report.pdf:p2")],
+)
+async def test_a_source_is_taken_for_a_path(path: str, source: str) -> None:
+    assert (await read(PDF, path=path))["passages"][0]["source"] == source
+    assert (await read(PDF, path="log.md:8", max_lines=1))["source"] == "log.md:8"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"path": "report.pdf", "start_page": 4}, "has 3 pages"), ({"path": "log.md", "start_page": 2}, "has no pages")],
+)
+async def test_pages_that_are_not_there_say_so(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        await read(PDF, **arguments)
+
+
+async def test_rows_of_a_table_are_whole_and_come_with_their_columns() -> None:
+    rows = [f'2026-01-{at % 28 + 1:02},taxi to port {at},"{at}.50"' for at in range(100)]
+    for at in range(3, 100, 7):
+        rows[at] = f'2026-01-{at % 28 + 1:02},"taxi {"to the port of call, " * 16}\nand\nback",1'
+    rows[50] = '2026-02-01,"ferry to Kell,\nwith ""horse""\n\nand cart",80.00'
+    table = "day,what,amount\n" + "\n".join(rows) + "\n"
+    folder = Folder({"spend.csv": table})
+    found = await search(folder, "ferry horse cart")
+    assert found[0]["columns"] == "day,what,amount"
+    assert rows[50] in found[0]["text"]
+    every = list(passages("spend.csv", table))
+    assert "\n".join(passage.text for passage in every) == table.rstrip()
+    assert all(passage.text.startswith(("day,", "2026-")) for passage in every)
+    assert sum(len(list(csv.reader([*passage.text.splitlines(keepends=True)]))) for passage in every) == 101
+    assert len(every) > 8
+    assert every[0].columns == ""
+
+
+def test_a_table_with_a_stray_quotation_mark_keeps_its_lines() -> None:
+    rows = [f"{at},5 inch pipe" for at in range(400)]
+    rows[7] = '7,5" pipe'
+    table = "\n".join(["number,what", *rows])
+    every = list(passages("a.csv", table))
+    assert "\n".join(passage.text for passage in every) == table
+    assert all(table.split("\n")[passage.line - 1] == passage.text.split("\n")[0] for passage in every)
+    assert max(len(passage.text) for passage in every) <= MAX_PASSAGE
+
+
+def test_a_hostile_table_takes_seconds() -> None:
+    for table in ('"' + "\n" * 1_000_000, '"\n' * 500_000, '"a,' * 300_000, ('"' + "x" * 1300 + "\n") * 700):
+        began = time.monotonic()
+        for passage in passages("a.csv", table):
+            assert len(passage.text) <= MAX_PASSAGE
+        assert time.monotonic() - began < 10

@@ -8,16 +8,19 @@ from activities.errors import ConfigurationInvalid
 from activities.tools.base import collect_tools
 from tests.support import tools
 from tests.support.teams import one_agent, one_call
-from workers.admission import build_profiles, check_goal, check_run_id, resolve_model
+from workers.admission import check_goal, check_run_id
+from workers.model_plan import resolve_models
+from workers.profiles import build_profiles
 from workers.settings import Settings, load_settings
-from workflows.contracts import TeamSpec
+from workers.team_check import complete
+from workflows.teams.tree import TeamSpec
 
 KNOWN = collect_tools([tools])
 
 
 def refused(team: TeamSpec, provider: str = "offline", settings: Settings | None = None) -> ConfigurationInvalid:
     with pytest.raises(ConfigurationInvalid) as caught:
-        build_profiles(team, settings or load_settings(), KNOWN, provider)
+        build_profiles(complete(team), settings or load_settings(), KNOWN, provider)
     return caught.value
 
 
@@ -58,12 +61,14 @@ def test_an_unknown_provider_names_the_nearest() -> None:
 
 def test_models_are_offline_unless_a_provider_is_asked_for() -> None:
     agent = one_agent(model="openai:gpt-x").agents["a"]
-    settings = load_settings(models={"mid": "openai:mine"}, openai_api_key="sk-in-the-environment")
-    assert resolve_model("a", agent, settings, "offline").provider == "offline"
-    assert resolve_model("a", agent, settings, "openai").model == "gpt-x"
-    assert resolve_model("a", one_agent(tier="mid").agents["a"], settings, "openai").model == "mine"
+    settings = load_settings(
+        models={"mid": "openai:mine"}, openai_api_key="sk-in-the-environment", unpriced="count_tokens_only"
+    )
+    assert resolve_models("a", agent, settings, "offline")[0].provider == "offline"
+    assert resolve_models("a", agent, settings, "openai")[0].model == "gpt-x"
+    assert resolve_models("a", one_agent(tier="mid").agents["a"], settings, "openai")[0].model == "mine"
     with pytest.raises(ConfigurationInvalid, match="tier 'local'"):
-        resolve_model("a", one_agent(tier="local").agents["a"], settings, "openai")
+        resolve_models("a", one_agent(tier="local").agents["a"], settings, "openai")
 
 
 @pytest.mark.parametrize("run_id", ["", "a/b", "../x", "-x", "x" * 101, "a b", "ü", "a\n"])

@@ -110,9 +110,11 @@ async def test_results_of_every_size_arrive(workers: Workers, size: int) -> None
 
 async def test_a_call_node_says_that_its_result_is_cut(workers: Workers) -> None:
     async with workers(in_order()) as bench:
-        result = await bench.run(one_call("big", {"size": 100_000}))
-    assert result.status is RunStatus.PARTIAL
-    assert "100,000 bytes" in result.missing[0]
+        whole = await bench.run(one_call("big", {"size": 200_000}))
+        cut = await bench.run(one_call("big", {"size": 300_000}))
+    assert (whole.status, len(str(whole.output))) == (RunStatus.COMPLETE, 200_000)
+    assert cut.status is RunStatus.PARTIAL
+    assert "300,000 bytes" in cut.missing[0]
 
 
 @pytest.mark.parametrize("text", ['"\\ud800"', "[" * 300 + "]" * 300, "[" * 20_000 + "]" * 20_000])

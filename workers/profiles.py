@@ -1,0 +1,73 @@
+"""Profiles: what the activities need to know of each agent and call, resolved and frozen at admission."""
+
+from collections.abc import Mapping
+
+from activities.contracts.profile import AgentProfile, Effect, ModelChoice, ToolSpec
+from activities.errors import ConfigurationInvalid
+from activities.outputs import check_schema
+from activities.tools.base import Tool
+from workers.mcp import is_mcp_tool, split_mcp_tools
+from workers.model_plan import resolve_models
+from workers.pools import PROVIDERS
+from workers.settings import Settings
+from workers.team_check import check_calls
+from workers.team_file import nearest
+from workflows.teams.agents import AgentSpec
+from workflows.teams.tree import CallNode, TeamSpec, walk
+
+Tools = Mapping[str, Tool]
+
+
+def build_profiles(team: TeamSpec, settings: Settings, tools: Tools, provider: str) -> dict[str, AgentProfile]:
+    """The profile of every agent and call of a completed team, by name.
+
+    Raises:
+        ConfigurationInvalid: an unknown tool, check, provider or tier, arguments that a tool would refuse, or a contract
+            that is no JSON Schema.
+    """
+    if provider not in PROVIDERS:
+        raise ConfigurationInvalid(f"the provider {provider!r} is not known", fix=nearest(provider, list(PROVIDERS)))
+    identity = f"{team.team}/{{}}@{team.version}"
+    profiles = {}
+    for node in walk(team.root):
+        if isinstance(node, CallNode):
+            # The tools of MCP servers are listed where the run begins, by a worker that may reach them.
+            own = () if is_mcp_tool(team, node.tool) else (_tool(node.tool, tools, f"the call {node.name!r}"),)
+            profiles[node.name] = AgentProfile(agent=identity.format(node.name), tools=own)
+    check_calls(team.root, tools)
+    for name, agent in team.agents.items():
+        models = resolve_models(name, agent, settings, provider)
+        own_tools, _ = split_mcp_tools(team, agent)
+        own_agent = agent.model_copy(update={"tools": own_tools})
+        profiles[name] = _profile(identity.format(name), name, own_agent, tools, models)
+    return profiles
+
+
+def _profile(identity: str, name: str, agent: AgentSpec, tools: Tools, models: tuple[ModelChoice, ...]) -> AgentProfile:
+    where = f"the agent {name!r}"
+    if agent.output:
+        check_schema(agent.output.schema_)
+    checks = tuple(_tool(check, tools, where) for check in (agent.output.checks if agent.output else ()))
+    for check in checks:
+        if check.effect is not Effect.READ:
+            raise ConfigurationInvalid(
+                f"the check {check.name!r} of {where} has effects", fix="use a tool of effect read"
+            )
+    return AgentProfile(
+        agent=identity,
+        instructions=agent.instructions,
+        tools=tuple(_tool(tool, tools, where) for tool in dict.fromkeys(agent.tools)),
+        checks=checks,
+        output=agent.output,
+        models=models,
+        temperature=agent.temperature,
+        max_output_tokens=agent.limits.output_tokens,
+    )
+
+
+def _tool(name: str, tools: Tools, where: str) -> ToolSpec:
+    if name not in tools:
+        raise ConfigurationInvalid(
+            f"{where} names the tool {name!r}, which is not known", fix=nearest(name, sorted(tools))
+        )
+    return tools[name].spec

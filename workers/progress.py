@@ -1,0 +1,241 @@
+"""What happened in a workflow, read from its history alone: calls with their place in the tree, and nested workflows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, JsonValue
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.converter import WorkflowSerializationContext
+
+from activities.contracts.steps import StepKey, Usage
+from workflows.contracts import RunInput
+
+Kind = Literal["model", "tool", "call", "workflow"]
+_KINDS: dict[str, Kind] = {"model.call": "model", "tool.call": "tool"}
+_Read = TypeVar("_Read", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One thing that happened in a run."""
+
+    what: str
+    """The one-line summary of the call, such as ``researcher: turn 2``; a workflow's type."""
+    state: str
+    """``started``, ``retrying`` (an attempt failed, another follows), ``retried`` (as ``retrying``, learnt at the end),
+    ``done`` or ``failed``."""
+    detail: str = ""
+    """What went wrong, where something did."""
+    path: str = ""
+    """Where in the tree."""
+    step: str = ""
+    """The call's ordinal in its step, such as ``t3.c0``; empty for a workflow."""
+    kind: Kind = "call"
+    at: float = 0.0
+    """Server time, seconds since 1970."""
+    milliseconds: int = 0
+    """From its start to its end, waits and retries included."""
+    tokens: int = 0
+    cost_usd: float = 0.0
+    is_answer: bool = False
+    """It ends its step, as far as can be told before the step's result is known."""
+    workflow_id: str = ""
+    activity_id: str = ""
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class Child:
+    """A nested workflow that has begun."""
+
+    workflow_id: str
+    run_id: str
+
+
+class _Tool(BaseModel):
+    tool: str = ""
+
+
+class _Request(BaseModel):
+    """What of a call's request is of interest."""
+
+    key: StepKey
+    call: _Tool = _Tool()
+    purpose: str = "answer"
+
+
+class _Response(BaseModel):
+    """What of a call's response is of interest."""
+
+    usage: Usage = Usage()
+    tool_calls: list[JsonValue] = []
+    problems: list[JsonValue] = []
+    error: str | None = None
+
+
+class HistoryReader:
+    """Reads one workflow's events in their order, over all its executions."""
+
+    def __init__(self, client: Client, workflow_id: str) -> None:
+        context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id)
+        self._converter = client.data_converter.with_context(context)
+        self._id = workflow_id
+        self._path = workflow_id.partition("/")[2]
+        self._type = "workflow"
+        self._begun = 0.0
+        self._open: dict[int, Progress] = {}
+        self.children: list[Child] = []
+        """Nested workflows that have begun; whoever follows them takes them out."""
+
+    def call_of(self, activity_id: str) -> Progress | None:
+        """The call under way that the server knows by this id."""
+        return next((call for call in self._open.values() if call.activity_id == activity_id), None)
+
+    async def read(self, event: HistoryEvent) -> Progress | None:
+        """What an event tells; most tell nothing."""
+        progress = await self._read(event)
+        if progress is None:
+            return None
+        return replace(progress, at=_seconds(event), workflow_id=self._id, path=progress.path or self._path)
+
+    async def _read(self, event: HistoryEvent) -> Progress | None:
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                return await self._start(event)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                return await self._schedule(event)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                # Written when the call ends: the server keeps retries out of history.
+                begun = event.activity_task_started_event_attributes
+                call = self._open.get(begun.scheduled_event_id)
+                if call is None or begun.attempt == 1:
+                    return None
+                detail = f"attempt {begun.attempt - 1}: {await self.message_of(begun.last_failure)}"
+                return replace(call, state="retried", detail=detail, attempt=begun.attempt, is_answer=False)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                return await self._complete(event)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+                failed = event.activity_task_failed_event_attributes
+                return self._end(event, failed.scheduled_event_id, await self.message_of(failed.failure))
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+                late = event.activity_task_timed_out_event_attributes
+                return self._end(event, late.scheduled_event_id, await self.message_of(late.failure))
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+                stopped = event.activity_task_canceled_event_attributes
+                return self._end(event, stopped.scheduled_event_id, "stopped")
+            case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
+                execution = event.child_workflow_execution_started_event_attributes.workflow_execution
+                self.children.append(Child(execution.workflow_id, execution.run_id))
+                return None
+            case _:
+                return await self._close(event)
+
+    async def _start(self, event: HistoryEvent) -> Progress | None:
+        self._open.clear()
+        if self._begun:
+            return None  # it continued as new
+        started = event.workflow_execution_started_event_attributes
+        self._begun, self._type = _seconds(event), started.workflow_type.name
+        if not self._path:
+            run = await self._decode(started.input.payloads, RunInput)
+            self._path = run.own_path if run else started.workflow_type.name
+        return Progress(self._type, "started", kind="workflow")
+
+    async def _schedule(self, event: HistoryEvent) -> Progress:
+        scheduled = event.activity_task_scheduled_event_attributes
+        kind = _KINDS.get(scheduled.activity_type.name, "call")
+        request = await self._decode(scheduled.input.payloads, _Request) if kind != "call" else None
+        call = Progress(
+            await self._summary(event.user_metadata.summary) or scheduled.activity_type.name,
+            "started",
+            path=request.key.path if request else self._path,
+            step=request.key.step if request else scheduled.activity_id,
+            kind=kind,
+            is_answer=request is not None
+            and (request.key.step == "t1" if kind == "tool" else request.purpose == "answer"),
+            activity_id=scheduled.activity_id,
+            at=_seconds(event),
+        )
+        self._open[event.event_id] = call
+        return replace(call, is_answer=False)
+
+    async def _complete(self, event: HistoryEvent) -> Progress:
+        completed = event.activity_task_completed_event_attributes
+        call = self._open.get(completed.scheduled_event_id)
+        ended = self._end(event, completed.scheduled_event_id)
+        known = call is not None and call.kind != "call"
+        response = await self._decode(completed.result.payloads, _Response) if known else None
+        if response is None:
+            return ended
+        return replace(
+            ended,
+            detail=f"answered with an error: {response.error}" if response.error else "",
+            tokens=response.usage.tokens,
+            cost_usd=response.usage.cost_usd,
+            is_answer=bool(call and call.is_answer)
+            and not (response.tool_calls or response.problems or response.error),
+        )
+
+    def _end(self, event: HistoryEvent, scheduled: int, problem: str = "") -> Progress:
+        call = self._open.pop(scheduled, Progress("call", "started", at=_seconds(event)))
+        spent = round((_seconds(event) - call.at) * 1000)
+        state = "failed" if problem else "done"
+        return replace(call, state=state, detail=problem, milliseconds=spent, is_answer=False)
+
+    async def _close(self, event: HistoryEvent) -> Progress | None:
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+                state, detail = "done", ""
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+                failure = event.workflow_execution_failed_event_attributes.failure
+                state, detail = "failed", await self.message_of(failure)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+                state, detail = "failed", "its time was over"
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED | EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+                state, detail = "failed", "stopped"
+            case _:
+                return None
+        spent = round((_seconds(event) - self._begun) * 1000)
+        return Progress(self._type, state, detail, kind="workflow", milliseconds=spent)
+
+    async def message_of(self, failure: Failure) -> str:
+        """What a failure says; where failures are coded, it is decoded."""
+        if failure.HasField("encoded_attributes"):
+            try:
+                error = await self._converter.decode_failure(failure)
+            except Exception:  # a codec of the deployment, of which nothing is known
+                return failure.message
+            return str(getattr(error, "message", error))
+        return failure.message
+
+    async def _summary(self, summary: Payload) -> str:
+        """The call's one-line summary; empty where it cannot be read from here."""
+        try:
+            if summary.metadata.get("encoding") == b"json/plain":
+                return str(json.loads(summary.data))
+            return str((await self._converter.decode([summary], [str]))[0]) if summary.metadata else ""
+        except Exception:  # as above
+            return ""
+
+    async def _decode(self, payloads: Sequence[Payload], kind: type[_Read]) -> _Read | None:
+        """The first payload; None where it cannot be read from here: no codec, a blob that is gone, another version."""
+        try:
+            decoded: list[Any] = await self._converter.decode(payloads[:1], [kind])
+            return kind.model_validate(decoded[0])
+        except Exception:  # as above
+            return None
+
+
+def is_end(progress: Progress) -> bool:
+    """Whether a workflow ended with this."""
+    return progress.kind == "workflow" and progress.state in {"done", "failed"}
+
+
+def _seconds(event: HistoryEvent) -> float:
+    return event.event_time.seconds + event.event_time.nanos / 1e9

@@ -1,0 +1,61 @@
+"""Puts results together: usage by agent, artifacts with unique names, what is missing."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contracts.artifacts import ArtifactRef
+    from activities.contracts.steps import Usage
+    from workflows.contracts import AgentUsage, RunInput, RunResult, StepReport
+
+MAX_STEPS, MAX_AGENTS, MAX_MISSING, MAX_ARTIFACTS = 2000, 200, 100, 1000
+
+
+def of_steps(steps: Iterable[StepReport], **fields: Any) -> RunResult:
+    """A result made of these steps; ``fields`` are the others of ``RunResult``, cut to their bounds."""
+    steps = tuple(steps)[-MAX_STEPS:]
+    fields["missing"] = tuple(fields.get("missing", ()))[-MAX_MISSING:]
+    fields["artifacts"] = unique(fields.get("artifacts", ()))
+    return RunResult(steps=steps, agents=by_agent(steps), **fields)
+
+
+def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
+    """The sum of results: their steps, usage, artifacts and what they miss; ``fields`` on top."""
+    results = tuple(results)
+    missing = [line for result in results for line in result.missing] + list(fields.pop("missing", ()))
+    return of_steps(
+        (step for result in results for step in result.steps),
+        usage=sum((result.usage for result in results), Usage()),
+        artifacts=[artifact for result in results for artifact in result.artifacts],
+        effects=sum(result.effects for result in results),
+        missing=dict.fromkeys(missing),
+        **fields,
+    )
+
+
+def of_the_run(run: RunInput, result: RunResult) -> RunResult:
+    """The root's result names too what of the input could not be read; a nested one leaves that to the root."""
+    if run.task is not None or not run.missing:
+        return result
+    return result.model_copy(update={"missing": (*run.missing, *result.missing)[-MAX_MISSING:]})
+
+
+def by_agent(steps: Iterable[StepReport]) -> tuple[AgentUsage, ...]:
+    """Usage by agent, the dearest first."""
+    found: dict[str, AgentUsage] = {}
+    for step in steps:
+        have = found.get(step.agent, AgentUsage(agent=step.agent, steps=0))
+        found[step.agent] = AgentUsage(
+            agent=step.agent,
+            steps=have.steps + 1,
+            tokens=have.tokens + step.tokens,
+            cost_usd=have.cost_usd + step.cost_usd,
+        )
+    return tuple(sorted(found.values(), key=lambda a: (-a.cost_usd, -a.tokens, a.agent))[:MAX_AGENTS])
+
+
+def unique(artifacts: Iterable[ArtifactRef]) -> tuple[ArtifactRef, ...]:
+    """One file a name: the last that was written."""
+    return tuple({artifact.name: artifact for artifact in artifacts}.values())[-MAX_ARTIFACTS:]

@@ -1,0 +1,125 @@
+"""Decomposition: the subtasks of a round, from the team, from a tool, or from a planner agent."""
+
+from collections.abc import Sequence
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue, TypeAdapter, ValidationError
+
+    from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
+    from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.nodes import run_node
+    from workflows.progress import Board
+    from workflows.step_context import StepContext
+    from workflows.supervision import prompts
+    from workflows.supervision.dispatch import Subtask
+    from workflows.teams.tree import AgentNode, CallNode, SubtaskSpec, SupervisorNode
+
+_subtasks = TypeAdapter(list[SubtaskSpec])
+
+
+class Decomposition:
+    """Where a supervisor's subtasks come from. ``results`` and ``missing`` are what it has come to itself."""
+
+    def __init__(self, run: RunInput, node: SupervisorNode, goal: str, board: Board, deadline: float) -> None:
+        self._run, self._node, self._goal, self._board = run, node, goal, board
+        self._deadline = deadline
+        self.results: list[RunResult] = []
+        self.missing: list[str] = []
+
+    async def subtasks(self, round_number: int, done: Sequence[Subtask]) -> list[Subtask]:
+        """The subtasks of a round; none ends the work.
+
+        Raises:
+            ConfigurationInvalid: the tool's answer is no list of subtasks for these workers.
+            ContractViolated: the planner has nothing to do for anybody.
+            LimitExceeded: the tool wants more of them than the team allows.
+            StepFailed: the planner or the tool failed.
+        """
+        room = self._node.max_subtasks - len(done)
+        if self._node.planner:
+            specs = await self._plan(round_number, done, room)
+        elif self._node.split:
+            specs = await self._split(round_number, done, room)
+        else:
+            specs = list(self._node.subtasks) if round_number == 1 else []
+        return [Subtask(f"s{round_number}-{number}", spec) for number, spec in enumerate(specs, 1)]
+
+    async def _plan(self, round_number: int, done: Sequence[Subtask], room: int) -> list[SubtaskSpec]:
+        if room <= 0:
+            return []
+        if round_number == 1:
+            prompt = prompts.for_planner(self._goal, self._node.workers, room)
+        else:
+            prompt = prompts.for_follow_up([subtask.report() for subtask in done], room)
+        thread = self.results[-1].thread if self.results else None
+        output = await self._ask(
+            AgentNode(agent=self._node.planner or ""), round_number, Task(prompt=prompt, thread=thread)
+        )
+        # The contract made at admission has checked the shape and the types.
+        specs = _read(output.get("subtasks") if isinstance(output, dict) else output)
+        self._check_types(specs)
+        if not specs and round_number == 1:
+            raise ContractViolated(
+                f"the planner {self._node.planner!r} made no subtasks",
+                fix="look at its thread, and at its instructions",
+            )
+        if len(specs) > room:
+            self.missing.append(
+                f"{len(specs) - room} more subtasks were planned than max_subtasks={self._node.max_subtasks} allows"
+            )
+        return specs[:room]
+
+    async def _split(self, round_number: int, done: Sequence[Subtask], room: int) -> list[SubtaskSpec]:
+        node, own = self._node.split, self._run.task
+        assert node  # noqa: S101 -- the caller has looked
+        inputs: dict[str, JsonValue] = {
+            "input": own.inputs.get("input") if own else None,
+            "round": round_number,
+            "results": [subtask.whole() for subtask in done],
+        }
+        specs = _read(await self._ask(node, round_number, Task(prompt=self._goal, inputs=inputs)))
+        self._check_types(specs)
+        if len(specs) > room:
+            raise LimitExceeded(
+                f"{node.tool!r} makes {len(specs)} subtasks where {room} of max_subtasks={self._node.max_subtasks} are left",
+                fix=f"raise max_subtasks of {self._node.name!r}, or make larger parts",
+            )
+        return specs
+
+    async def _ask(self, node: AgentNode | CallNode, round_number: int, task: Task) -> JsonValue:
+        path = f"{self._run.own_path}/{'plan' if isinstance(node, AgentNode) else 'split'}-{round_number}"
+        task = task.model_copy(update={"seconds": max(0.001, self._deadline - workflow.time())})
+        result = await run_node(StepContext(self._run, path, self._board), node, task)
+        self.results.append(result)
+        if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and isinstance(node, AgentNode)):
+            raise StepFailed(result)
+        return result.output
+
+    def _check_types(self, specs: Sequence[SubtaskSpec]) -> None:
+        for spec in specs:
+            if spec.type not in self._node.workers:
+                raise ConfigurationInvalid(
+                    f"there is no worker type {spec.type[:100]!r}", fix=f"known are: {', '.join(self._node.workers)}"
+                )
+
+
+class StepFailed(Exception):
+    """A step that the pattern cannot do without failed."""
+
+    def __init__(self, result: RunResult) -> None:
+        super().__init__(result.failure.message if result.failure else "a step failed")
+        self.result = result
+
+
+def _read(value: JsonValue) -> list[SubtaskSpec]:
+    try:
+        return _subtasks.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise ContractViolated(
+            f"the decomposition is no list of subtasks: {where}: {first['msg']}",
+            fix="return a list of objects with type, task and input",
+        ) from error

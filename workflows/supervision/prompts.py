@@ -1,0 +1,76 @@
+"""What a supervisor tells its agents. Each is told its own part, not the others'."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from activities.contracts.base import MAX_TEXT
+from workflows.teams.tree import SubtaskSpec, WorkerSpec
+
+MAX_SHOWN = MAX_TEXT * 3 // 4
+"""Characters of results in one prompt: beyond, each is cut to its share, and says so."""
+
+
+def for_worker(goal: str, subtask_id: str, subtask: SubtaskSpec) -> str:
+    """A subtask, with the goal that it serves."""
+    parts = [subtask.task, f"This is subtask {subtask_id} of a larger goal; do this subtask only. The goal: {goal}"]
+    if subtask.input is not None:
+        parts.append(f"Input:\n{_json(subtask.input)}")
+    return _bounded("\n\n".join(parts))
+
+
+def for_planner(goal: str, workers: Mapping[str, WorkerSpec], room: int) -> str:
+    """The first decomposition."""
+    types = "\n".join(f"- {name}: {worker.description or 'no description'}" for name, worker in workers.items())
+    return _bounded(
+        f"{goal}\n\nBreak this goal down into at most {room} subtasks that can be worked on side by side, each complete"
+        f" in itself: a worker sees nothing but its own subtask and the goal. Worker types:\n{types}"
+    )
+
+
+def for_follow_up(results: Sequence[Mapping[str, JsonValue]], room: int) -> str:
+    """Another round, on what has come back."""
+    return _bounded(
+        f"These are the results so far.\n\n{_shown(results)}\n\nWhich further subtasks does the goal need? At most {room};"
+        " an empty list where nothing is missing, or where more work would not help."
+    )
+
+
+def for_synthesis(goal: str, results: Sequence[Mapping[str, JsonValue]], missing: Iterable[str]) -> str:
+    """One whole out of the parts."""
+    gaps = "\n".join(f"- {line}" for line in missing)
+    return _bounded(
+        f"{goal}\n\nThe results of the subtasks:\n\n{_shown(results)}\n\n"
+        + (f"These parts are missing, and your answer has to say so:\n{gaps}\n\n" if gaps else "")
+        + "Answer the goal from these results, and from nothing else."
+    )
+
+
+def for_correction(problems: Iterable[str]) -> str:
+    """What the gate has against a draft."""
+    listed = "\n".join(f"- {problem}" for problem in problems)
+    return _bounded(f"Your answer cannot be used as it is:\n{listed}\nAnswer again, whole and corrected.")
+
+
+def for_review(goal: str, draft: JsonValue) -> str:
+    """A draft, for somebody who did not write it."""
+    return _bounded(f"Review this draft.\n\nThe goal: {goal}\n\nThe draft:\n{_json(draft)}")
+
+
+def _shown(results: Sequence[Mapping[str, JsonValue]]) -> str:
+    whole = [_json(result) for result in results]
+    if sum(map(len, whole)) <= MAX_SHOWN:
+        return "\n".join(whole)
+    share = MAX_SHOWN // len(whole)
+    return "\n".join(
+        text if len(text) <= share else f"{text[:share]} [cut: {len(text):,} characters]" for text in whole
+    )
+
+
+def _json(value: JsonValue | Mapping[str, JsonValue]) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 100]}\n[cut: {len(text):,} characters]"
