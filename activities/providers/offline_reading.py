@@ -30,6 +30,8 @@ _LINES = ("line", "start_line")
 _SOURCE = re.compile(r"(?s)(.+):(p?)(\d{1,9})")
 _QUOTED = re.compile(r'(?s)"(.+)" \(([^\n]+:p?\d{1,9})\)')
 _CUT_OBJECT = re.compile(r'\{"source": ("(?:[^"\\]|\\.)*"), "text": "((?:[^"\\]|\\.)*)', re.DOTALL)
+_ABOUT_AN_ANSWER = ("Your answer cannot be used", "These are the results so far", "Summary of the conversation")
+"""How corrections, follow-ups and summaries begin: they belong to the question before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Reading:
 
 
 def read(messages: list[Message]) -> Reading:
-    """Read a conversation."""
+    """Read a conversation, from the last question in it on."""
+    messages = messages[_begin(messages) :]
     first = next((message.text for message in messages if isinstance(message, UserMessage)), "")
     layout = lay_out(first)
     question, prompt = _task(layout) if layout else _question(first)
@@ -106,6 +109,19 @@ def read(messages: list[Message]) -> Reading:
         layout=layout,
         answered=answered,
     )
+
+
+def _begin(messages: list[Message]) -> int:
+    """Where the last question stands: what a person says after an answer, unless it is about that answer."""
+    begin, answered = 0, False
+    for at, message in enumerate(messages):
+        if isinstance(message, AssistantMessage):
+            answered = bool(message.text) and not message.tool_calls
+        elif isinstance(message, UserMessage) and answered:
+            if not message.text.startswith(_ABOUT_AN_ANSWER):
+                begin = at
+            answered = False
+    return begin
 
 
 def argument_names(call: ToolCall) -> set[str]:

@@ -127,7 +127,7 @@ async def test_a_correction_drops_the_quotations_it_names() -> None:
     output = json.loads(answer.text)
     wrong = output["quotes"][0]
     problems = await checked([{**wrong, "quote": wrong["quote"] + " indeed"}])
-    messages.append(UserMessage(text="The answer has problems:\n- " + "\n- ".join(problems)))
+    messages.append(UserMessage(text="Your answer cannot be used:\n- " + "\n- ".join(problems)))
     again = json.loads((await ask(messages, search_documents, output_schema=CITED)).text)
     assert wrong not in again["quotes"]
     assert question != again["answer"]

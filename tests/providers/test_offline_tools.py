@@ -4,6 +4,8 @@ import json
 
 from activities.contracts.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 from activities.contracts.profile import ToolSpec
+from activities.providers.base import ProviderCall
+from activities.providers.offline import answer as answer_to
 from activities.tools.base import tool
 from activities.tools.documents import read_document, search_documents
 from activities.tools.quotes import check_quotes
@@ -97,3 +99,15 @@ async def test_a_result_that_was_cut_off_is_still_read() -> None:
 def test_specs_of_the_tools_are_what_the_model_needs() -> None:
     specs: list[ToolSpec] = [search_documents.spec, read_document.spec, check_quotes.spec]
     assert [spec.parameters["required"] for spec in specs] == [["query"], ["path"], ["output"]]
+
+
+def test_a_new_question_in_a_conversation_gets_an_answer_of_its_own() -> None:
+    documents = "The ferry leaves at nine.\n\nA ticket costs four crowns.\n"
+    first = [
+        UserMessage(text="When does the ferry leave?"),
+        AssistantMessage(text='"The ferry leaves at nine." (a.md:1)'),
+    ]
+    asked = [*first, UserMessage(text=f"What does a ticket cost?\n\n{documents}")]
+    assert "four crowns" in answer_to(ProviderCall(model="m", instructions="", messages=asked)).text
+    corrected = [*first, UserMessage(text="Your answer cannot be used:\n- It was empty.\nAnswer again.")]
+    assert "crowns" not in answer_to(ProviderCall(model="m", instructions="", messages=corrected)).text
