@@ -44,8 +44,15 @@ def run_object(run_id: str, result: RunResult, artifacts: list[str]) -> dict[str
                 "tokens": step.tokens,
                 "cost_usd": step.cost_usd,
                 "milliseconds": step.milliseconds,
+                "model": step.model,
+                "task": step.task,
+                "reason": step.reason,
             }
             for step in result.steps
+        ],
+        "agents": [
+            {"agent": agent.agent, "steps": agent.steps, "tokens": agent.tokens, "cost_usd": agent.cost_usd}
+            for agent in result.agents
         ],
         "missing": list(result.missing),
     }

@@ -147,6 +147,7 @@ def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, out
         output.text(
             f"step {step['step']} ({step['agent']}): {step['status']}, {step['attempts']} attempts, "
             f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
+            + (f": {step['reason']}" if step["reason"] else "")
         )
     _print_files(value.get("stored_artifacts", ()), output)
     if failure := value.get("failure"):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.scripts.support import ASK, QUESTION, Cli, interrupt, until
 
-KEYS = {"run_id", "workflow_id", "status", "output", "artifacts", "usage", "steps", "missing"}
+KEYS = {"run_id", "workflow_id", "status", "output", "artifacts", "usage", "steps", "agents", "missing"}
 USAGE = {"input_tokens", "output_tokens", "cost_usd", "model_calls", "tool_calls"}
-STEP = {"agent", "step", "status", "attempts", "tokens", "cost_usd", "milliseconds"}
+STEP = {"agent", "step", "status", "attempts", "tokens", "cost_usd", "milliseconds", "model", "task", "reason"}
 
 
 def test_a_question_is_answered_from_documents_with_its_source(cli: Cli) -> None:
