@@ -3,8 +3,8 @@
 Give it to the client only: its workers inherit it. A replayer takes it explicitly.
 """
 
-import dataclasses
 import importlib
+from functools import partial
 
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
 from temporalio.converter import (
@@ -24,6 +24,7 @@ from activities.errors import ConfigurationInvalid, OstinatoError
 from activities.object_store import ObjectStore
 from workers.converter import BoundedPayloadConverter
 from workers.external_storage import ObjectStorageDriver
+from workers.sandbox import LeanSandbox
 from workers.settings import Settings
 from workers.telemetry import TraceFromTheStart, start_tracing
 
@@ -69,12 +70,13 @@ def ostinato_plugin(settings: Settings, *, driver: StorageDriver | None = None) 
         "ostinato",
         data_converter=data_converter(load_codec(settings), storage),
         interceptors=[TraceFromTheStart(), OpenTelemetryInterceptor()],
-        workflow_runner=_sandboxed,
+        workflow_runner=partial(_sandboxed, coded=bool(settings.codec)),
         workflow_failure_exception_types=[OstinatoError],
     )
 
 
-def _sandboxed(runner: WorkflowRunner | None) -> WorkflowRunner:
+def _sandboxed(runner: WorkflowRunner | None, *, coded: bool) -> WorkflowRunner:
     if not isinstance(runner, SandboxedWorkflowRunner):
         raise ConfigurationInvalid("workflows run in the sandbox only", fix="leave workflow_runner unset")
-    return dataclasses.replace(runner, restrictions=runner.restrictions.with_passthrough_modules(*PASSTHROUGH))
+    restrictions = runner.restrictions.with_passthrough_modules(*PASSTHROUGH)
+    return LeanSandbox(restrictions=restrictions, runner_class=runner.runner_class, coded=coded)

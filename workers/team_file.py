@@ -17,7 +17,18 @@ from workflows.teams.tree import AgentNode, CallNode, SubtaskSpec, SupervisorNod
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
-_MODELS = (TeamSpec, AgentSpec, AgentLimits, AgentNode, CallNode, SupervisorNode, WorkerSpec, SubtaskSpec, McpServer, McpTool)
+_MODELS = (
+    TeamSpec,
+    AgentSpec,
+    AgentLimits,
+    AgentNode,
+    CallNode,
+    SupervisorNode,
+    WorkerSpec,
+    SubtaskSpec,
+    McpServer,
+    McpTool,
+)
 _WORDS = sorted(
     {field for model in _MODELS for field in model.model_fields}
     | {field.alias or name for name, field in OutputContract.model_fields.items()}
