@@ -11,7 +11,7 @@ from activities.contracts.failures import FailureDetail
 from activities.contracts.messages import MessageRef, ThreadRef, UserMessage
 from activities.contracts.snapshot import SnapshotRef
 from activities.contracts.steps import Usage
-from workflows.teams.tree import Node, TeamSpec, node_name
+from workflows.teams.tree import TeamSpec, node_name
 
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=16_000)]
 """What is asked. Longer material belongs into the input folder."""
@@ -85,6 +85,7 @@ class RunInput(WireModel):
     """The input of every pattern's workflow. Frozen at admission: no roll-out changes a run under way."""
 
     team: TeamSpec
+    """The whole team; of a nested workflow the part of it that lies below its node, which is the root then."""
     goal: Goal
     scope_id: RunId
     plans: dict[str, NodePlan]
@@ -97,8 +98,6 @@ class RunInput(WireModel):
     """What of the input could not be read."""
     max_history_events: Annotated[int, Field(ge=1)] = 4000
     """A workflow with more events continues as new at its next turn boundary."""
-    node: Node | None = None
-    """The node of a nested workflow; the root of the team where absent."""
     path: Annotated[str, Field(max_length=400)] = ""
     """The node's path in the tree; the root's name where absent."""
     task: Task | None = None
@@ -112,14 +111,9 @@ class RunInput(WireModel):
         return {route.queue for plan in self.plans.values() for route in plan.models}
 
     @property
-    def own_node(self) -> Node:
-        """The node that this workflow is."""
-        return self.node or self.team.root
-
-    @property
     def own_path(self) -> str:
         """The path that this workflow's steps begin with."""
-        return self.path or node_name(self.own_node)
+        return self.path or node_name(self.team.root)
 
 
 class RunStatus(StrEnum):

@@ -17,7 +17,7 @@ async def with_mcp_tools(run: RunInput) -> RunInput:
     Raises:
         ActivityError: read it with ``workflows.failures``.
     """
-    if run.node is not None or run.state is not None:
+    if run.task is not None or run.state is not None:
         return run  # nested, or continued: its input holds them
     wanted = {name: tools for name, tools in mcp_tools(run.team).items() if name in run.plans}
     if not wanted:

@@ -15,12 +15,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policies
     from workflows.agent_step import run_agent
     from workflows.call_step import run_call
-    from workflows.contracts import AgentState, RunResult, Task
+    from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, Task
     from workflows.failures import result_of, stop_if_requested
     from workflows.progress import AGENTS, PATTERN, TEAM, Row
     from workflows.step_context import StepContext
     from workflows.teams.bounds import longest_seconds, runs_inline
-    from workflows.teams.tree import AgentNode, CallNode, Node, node_name, walk
+    from workflows.teams.tree import AgentNode, CallNode, Node, TeamSpec, node_name, walk
 
 MAX_SEARCHED_AGENTS = 25
 """Names that a workflow is found by: 25 of 64 characters and their quotes are 1,700 of the 2,048 bytes that the server
@@ -54,7 +54,15 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
     name = node_name(node)
     row = Row(path=path, agent=name)
     board.show(row)
-    child = run.model_copy(update={"node": node, "path": path, "task": task, "state": None})
+    child = run.model_copy(
+        update={
+            "team": below(run.team, node),
+            "plans": plans_below(run, node),
+            "path": path,
+            "task": task,
+            "state": None,
+        }
+    )
     longest = longest_seconds(run.team, node, run.tool_seconds)
     try:
         result: RunResult = await workflow.execute_child_workflow(
@@ -83,6 +91,17 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
     state = AgentState(usage=result.usage)
     board.show(row.at(state, result.status))
     return result
+
+
+def below(team: TeamSpec, node: Node) -> TeamSpec:
+    """The part of a team that a nested workflow needs: what it does not know costs no bytes, and cannot be used."""
+    agents = {inner.agent: team.agents[inner.agent] for inner in walk(node) if isinstance(inner, AgentNode)}
+    return team.model_copy(update={"agents": agents, "root": node})
+
+
+def plans_below(run: RunInput, node: Node) -> dict[str, NodePlan]:
+    """What was resolved for that part."""
+    return {name: run.plans[name] for name in map(node_name, walk(node)) if name in run.plans}
 
 
 def names_in(node: Node) -> list[str]:

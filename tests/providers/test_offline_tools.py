@@ -103,11 +103,11 @@ def test_specs_of_the_tools_are_what_the_model_needs() -> None:
 
 def test_a_new_question_in_a_conversation_gets_an_answer_of_its_own() -> None:
     documents = "The ferry leaves at nine.\n\nA ticket costs four crowns.\n"
-    first = [
+    first: list[Message] = [
         UserMessage(text="When does the ferry leave?"),
         AssistantMessage(text='"The ferry leaves at nine." (a.md:1)'),
     ]
-    asked = [*first, UserMessage(text=f"What does a ticket cost?\n\n{documents}")]
+    asked: list[Message] = [*first, UserMessage(text=f"What does a ticket cost?\n\n{documents}")]
     assert "four crowns" in answer_to(ProviderCall(model="m", instructions="", messages=asked)).text
-    corrected = [*first, UserMessage(text="Your answer cannot be used:\n- It was empty.\nAnswer again.")]
+    corrected: list[Message] = [*first, UserMessage(text="Your answer cannot be used:\n- It was empty.\nAnswer again.")]
     assert "crowns" not in answer_to(ProviderCall(model="m", instructions="", messages=corrected)).text

@@ -43,4 +43,4 @@ class AgentWorkflow:
 async def _work(run: RunInput) -> RunResult:
     step = StepContext(run, run.own_path, Board(run.own_path), run.task)
     boundary = partial(continue_when_long, run)
-    return await run_agent(step, node_name(run.own_node), state=run.state, boundary=boundary)
+    return await run_agent(step, node_name(run.team.root), state=run.state, boundary=boundary)

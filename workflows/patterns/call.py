@@ -37,7 +37,7 @@ class CallWorkflow:
 
 
 async def _work(run: RunInput) -> RunResult:
-    node = run.own_node
+    node = run.team.root
     if not isinstance(node, CallNode):
         raise ConfigurationInvalid(f"the workflow 'call' is no {node.kind}", fix="start it as its kind says")
     return await run_call(StepContext(run, run.own_path, Board(run.own_path), run.task), node)

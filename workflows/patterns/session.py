@@ -45,7 +45,7 @@ class SessionWorkflow:
     def __init__(self, run: SessionInput) -> None:
         self._book = SessionBook(run, workflow.time())
         self._board = Board()
-        self._agent = node_name(run.own_node)
+        self._agent = node_name(run.team.root)
         self._updates = 0
 
     @workflow.run

@@ -47,7 +47,7 @@ class SupervisorWorkflow:
 
 
 async def _work(run: RunInput) -> RunResult:
-    node = run.own_node
+    node = run.team.root
     if not isinstance(node, SupervisorNode):
         raise ConfigurationInvalid(f"the workflow 'supervisor' is no {node.kind}", fix="start it as its kind says")
     goal = (run.task.goal or run.task.prompt) if run.task else run.goal
