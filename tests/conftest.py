@@ -32,7 +32,9 @@ def new_run_id() -> str:
 def pytest_configure() -> None:
     """Keys and addresses of whoever runs the tests are none of the tests' business."""
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "TEMPORAL_", "OSTINATO_", "OTEL_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AWS_", "AZURE_")):
+        if name.startswith(
+            ("OPENAI_", "TEMPORAL_", "OSTINATO_", "OTEL_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "AWS_", "AZURE_")
+        ):
             del os.environ[name]
 
 

@@ -107,7 +107,11 @@ def test_names_in_history_are_pinned() -> None:
     names = [getattr(w, "__temporal_workflow_definition").name for w in ALL_WORKFLOWS]
     assert names == ["agent", "call", "supervisor", "session"]
     calls: list[Callable[..., Any]] = [ModelActivities.call_model, ToolActivities.call_tool, McpActivities.list_tools]
-    assert [activity._Definition.must_from_callable(call).name for call in calls] == ["model.call", "tool.call", "mcp.list"]
+    assert [activity._Definition.must_from_callable(call).name for call in calls] == [
+        "model.call",
+        "tool.call",
+        "mcp.list",
+    ]
 
 
 def test_no_other_distribution_owns_our_package_names() -> None:
