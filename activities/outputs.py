@@ -70,6 +70,10 @@ def first_match(pattern: str, text: str) -> str:
     return str(found[0]) if found else ""
 
 
+SHOWN_VALUE = 60
+"""Characters of a wrong value that are quoted back."""
+
+
 def read_output(text: str, schema: Schema) -> tuple[JsonValue, tuple[str, ...]]:
     """Read an answer by its contract: the value, and what is wrong with it (empty: it fits)."""
     fenced = _FENCE.match(text)
@@ -86,7 +90,16 @@ def read_output(text: str, schema: Schema) -> tuple[JsonValue, tuple[str, ...]]:
         errors = sorted(schema_validator(schema).iter_errors(value), key=lambda error: error.json_path)
     except RecursionError:
         return None, ("the answer is nested too deeply",)
-    return value, tuple(f"{error.json_path}: {error.message}"[:300] for error in errors[:MAX_PROBLEMS])
+    return value, tuple(_problem(error) for error in errors[:MAX_PROBLEMS])
+
+
+def _problem(error: ValidationError) -> str:
+    """One breach in a sentence. The value that it quotes may be long: the reason behind it must not be lost."""
+    message, value = error.message, repr(error.instance)
+    if len(value) > SHOWN_VALUE:
+        message = message.replace(value, f"{value[:SHOWN_VALUE]}…")
+    sentence = f"{error.json_path}: {message}"
+    return sentence if len(sentence) <= 300 else f"{sentence[:140]} … {sentence[-150:]}"
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from pydantic import JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
 from activities.contracts.profile import OutputContract
 from activities.errors import ConfigurationInvalid
@@ -38,6 +39,7 @@ def complete(team: TeamSpec) -> TeamSpec:
         if isinstance(node, SupervisorNode):
             _check_supervisor(node)
             if node.planner:
+                _check_planner(team, node.planner)
                 contract = planner_contract(node)
                 given = agents[node.planner].output
                 if given not in (None, contract):
@@ -115,6 +117,16 @@ def _check_names(team: TeamSpec) -> None:
         )
 
 
+def _check_planner(team: TeamSpec, planner: str) -> None:
+    nodes = list(walk(team.root))
+    plans = sum(isinstance(node, SupervisorNode) and node.planner == planner for node in nodes)
+    if sum(isinstance(node, AgentNode) and node.agent == planner for node in nodes) > plans:
+        raise ConfigurationInvalid(
+            f"the agent {planner!r} is a planner, whose answers are subtasks, and does other work in the tree too",
+            fix="give the other work to an agent of its own",
+        )
+
+
 def _check_supervisor(node: SupervisorNode) -> None:
     where = f"the supervisor {node.name!r}"
     given = [name for name in ("subtasks", "split", "planner") if getattr(node, name)]
@@ -169,11 +181,16 @@ def _check_arguments(node: CallNode, tool: Tool, offered: tuple[str, ...]) -> No
     try:
         tool.arguments.model_validate_json(json.dumps({**node.arguments, **dict.fromkeys(references)}))
     except ValidationError as error:
-        # A reference may stand for anything, the goal for a text.
+        # A reference may stand for anything, the goal for a text. A wrong name says more than what it leaves missing.
         found = [e for e in error.errors(include_url=False) if not e["loc"] or e["loc"][0] not in references]
         if found:
-            at = ".".join(map(str, found[0]["loc"])) or "arguments"
-            raise ConfigurationInvalid(
-                f"the arguments of {where} do not fit the tool {node.tool!r}: {at}: {found[0]['msg']}",
-                fix=nearest(at, sorted(tool.arguments.model_fields)),
-            ) from error
+            raise _explain(node, min(found, key=lambda e: e["type"] != "extra_forbidden"), tool) from error
+
+
+def _explain(node: CallNode, error: ErrorDetails, tool: Tool) -> ConfigurationInvalid:
+    at, known = ".".join(map(str, error["loc"])) or "arguments", sorted(tool.arguments.model_fields)
+    said = {"extra_forbidden": "is no argument of it", "missing": "is missing"}.get(error["type"], error["msg"])
+    return ConfigurationInvalid(
+        f"the arguments of the call {node.name!r} do not fit the tool {node.tool!r}: {at}: {said}",
+        fix=nearest(at, known) if error["type"] == "extra_forbidden" else f"its arguments are: {', '.join(known)}",
+    )

@@ -69,7 +69,10 @@ async def _call(step: StepContext, node: CallNode) -> ToolResponse:
     timeout = timedelta(seconds=run.tool_seconds.get(node.tool, 60.0))
     answer = await steps.call_tool(request, tool_timeout=timeout, summary=f"{node.name}: {node.tool}")
     if answer.error:
-        raise ToolFailed(f"the tool {node.tool!r} answered with an error: {answer.text[:400]}")
+        raise ToolFailed(
+            f"the tool {node.tool!r} answered with an error: {answer.text[:400]}",
+            fix="correct what it says: the input, the call's arguments, or the tools of the workers (OSTINATO_TOOL_MODULES)",
+        )
     return answer
 
 

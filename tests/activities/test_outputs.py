@@ -1,5 +1,8 @@
 """The output contract: JSON or problems, bounded, and never a look outside."""
 
+import json
+from typing import Any
+
 import pytest
 
 from activities.contracts.base import Schema
@@ -78,3 +81,18 @@ def test_what_cannot_be_passed_on_is_a_problem(text: str) -> None:
     value, problems = read_output(text, {"type": "array"})
     assert value is None
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "reason"),
+    [
+        ({"properties": {"claim": {"maxLength": 500}}}, {"claim": "long " * 300}, "is too long"),
+        ({"properties": {"claims": {"maxItems": 3}}}, {"claims": [{"claim": "x" * 200}] * 9}, "is too long"),
+        ({"properties": {"kind": {"enum": ["a", "b"]}}}, {"kind": "y" * 5_000}, "is not one of"),
+    ],
+)
+def test_the_reason_survives_a_long_value(schema: dict[str, Any], value: Any, reason: str) -> None:
+    _, problems = read_output(json.dumps(value), {"type": "object", **schema})
+    assert len(problems) == 1
+    assert reason in problems[0]
+    assert len(problems[0]) <= 300

@@ -43,7 +43,8 @@ def model(body: dict[str, Any]) -> Reply:
         found = TRUE if "start" in asked[0].split("\n")[0] else ALSO
         return json_answer({"subtask_id": subtask_id, "found": True, "findings": [found]}) if searched else search
     if "Write a brief" in role:
-        return json_answer({"found": True, "title": "The pump", "claims": [TRUE, LIE, ALSO]})
+        claims = [TRUE, LIE, ALSO]
+        return json_answer({"found": True, "title": "The pump", "claims": claims, "unanswered": []})
     return json_answer({"verdicts": [{"claim": 1, "supported": True, "reason": "it says so"}]})
 
 

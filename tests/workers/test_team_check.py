@@ -28,12 +28,15 @@ ECHO = {"kind": "call", "name": "echo", "tool": "echo"}
         ({"workers": {"a": {"node": {"kind": "agent", "agent": "c"}}}, "planner": "boss"}, "agent 'c'", "known are"),
         ({"planner": "writer", "synthesis": None, "gate": ECHO}, "a gate without a synthesis", "decides on"),
         ({"planner": "boss", "review": {"kind": "agent", "agent": "a"}}, "a review without a gate", "goes to a gate"),
-        ({"planner": "a"}, "an output contract of its own", "leave its output away"),
+        ({"planner": "a", "workers": {"b": {"node": {"kind": "agent", "agent": "b"}}}}, "contract of its own", "leave"),
+        ({"planner": "writer"}, "does other work in the tree too", "an agent of its own"),
         ({"subtasks": SUBTASKS * 5}, "10 subtasks, more than max_subtasks=8", "raise max_subtasks"),
         ({"planner": "boss", "name": "writer"}, "named 'writer'", "a name of its own"),
         ({"planner": "boss", "max_subtasks": 200, "workers": {"a": {**A, "attempts": 5, "reroute": ["a"]}}}, "may dispatch 2,000", "lower"),
         ({"split": {**ADD, "arguments": {"a": "$draft", "b": 1}}}, "names $draft", "known are: goal, input, results, round"),
-        ({"split": {**ADD, "arguments": {"a": "$goal"}}}, "do not fit the tool 'add'", "did you mean 'b'"),
+        ({"split": {**ADD, "arguments": {"a": "$goal"}}}, "do not fit the tool 'add': b: is missing", "its arguments are: a, b"),
+        ({"split": {**ADD, "arguments": {"a": 1, "c": 1, "b": 1}}}, "c: is no argument of it", "known are: a, b"),
+        ({"split": {**ADD, "arguments": {"a": 1, "b": "x"}}}, "b: Input should be", "its arguments are: a, b"),
     ],
 )  # fmt: skip
 def test_a_supervisor_that_cannot_work_is_refused(supervisor: dict[str, Any], said: str, fix: str) -> None:

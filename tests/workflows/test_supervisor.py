@@ -365,3 +365,34 @@ async def test_a_planner_that_plans_nothing_fails_the_run(workers: Workers) -> N
         result = await bench.run(team(planner="boss"))
     assert result.failure
     assert result.failure.message == "the planner 'boss' made no subtasks"
+
+
+async def test_a_subtasks_time_bounds_a_nested_supervisor_with_its_synthesis(workers: Workers) -> None:
+    async def slow_writer(call: ProviderCall, index: int) -> ProviderAnswer:
+        if "write" in call.instructions:
+            await asyncio.sleep(60)
+        return obedient(call, index)
+
+    inner = {
+        "kind": "supervisor",
+        "name": "inner",
+        "workers": {"b": {"node": {"kind": "agent", "agent": "b"}}},
+        "subtasks": [{"type": "b", "task": "deep"}],
+        "synthesis": {"kind": "agent", "agent": "writer"},
+    }
+    nested = {"node": inner, "timeout_seconds": 2, "attempts": 1}
+    async with workers(slow_writer) as bench:
+        result = await bench.run(team(subtasks=SUBTASKS, workers={"a": nested, "b": B}, synthesis=None))
+    assert result.status is RunStatus.PARTIAL
+    assert "'writer' did not end within" in result.missing[0]
+    assert max(step.milliseconds for step in result.steps) < 10_000
+
+
+async def test_a_decomposition_that_is_too_long_says_so(workers: Workers) -> None:
+    split = {"kind": "call", "name": "words", "tool": "big", "arguments": {"size": 300_000}}
+    async with workers(in_order()) as bench:
+        result = await bench.run(team(split=split))
+    assert result.failure
+    assert result.failure.kind is FailureKind.LIMIT_EXCEEDED
+    assert "'big' returned more than 262,144 characters" in result.failure.message
+    assert result.failure.fix

@@ -32,6 +32,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.teams.tree import CallNode, SupervisorNode
 
 
+ROUNDS_SHARE = 0.8
+"""Of a nested supervisor's time for its rounds; the rest is for making one whole of what came back."""
+
+
 @workflow.defn(name="supervisor")
 class SupervisorWorkflow:
     """A supervisor and its workers."""
@@ -51,11 +55,12 @@ async def _work(run: RunInput) -> RunResult:
     if not isinstance(node, SupervisorNode):
         raise ConfigurationInvalid(f"the workflow 'supervisor' is no {node.kind}", fix="start it as its kind says")
     goal = (run.task.goal or run.task.prompt) if run.task else run.goal
-    seconds = min(node.seconds, (run.task and run.task.seconds) or node.seconds)
+    own = run.task.seconds if run.task else None
+    seconds = node.seconds if own is None else min(node.seconds, own * ROUNDS_SHARE)
     board, deadline = Board(run.own_path), workflow.time() + seconds
     decomposition = Decomposition(run, node, goal, board, deadline)
     dispatcher = Dispatcher(run, node, goal, board, deadline)
-    verification = Verification(run, node, goal, board)
+    verification = Verification(run, node, goal, board, None if own is None else workflow.time() + own)
     done: list[Subtask] = []
     failure, output = None, None
     try:

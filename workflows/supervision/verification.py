@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.progress import Board
     from workflows.step_context import StepContext
     from workflows.supervision import prompts
-    from workflows.supervision.decomposition import StepFailed
+    from workflows.supervision.decomposition import StepFailed, check_whole
     from workflows.supervision.dispatch import Subtask
     from workflows.teams.tree import CallNode, Node, SupervisorNode
 
@@ -32,8 +32,10 @@ class GateDecision(BaseModel):
 class Verification:
     """Makes the supervisor's output of its results. ``results`` are the steps' own, in their order."""
 
-    def __init__(self, run: RunInput, node: SupervisorNode, goal: str, board: Board) -> None:
+    def __init__(self, run: RunInput, node: SupervisorNode, goal: str, board: Board, end: float | None) -> None:
+        """``end``: workflow time at which a nested supervisor has to have ended; nothing for a root."""
         self._run, self._node, self._goal, self._board = run, node, goal, board
+        self._end = end
         self.results: list[RunResult] = []
         self.missing: list[str] = []
 
@@ -67,7 +69,10 @@ class Verification:
                 return decision.output
             if final:
                 why = next(iter(decision.problems), "it says no reason")
-                raise ContractViolated(f"the gate {gate.name!r} does not accept the last answer: {why}"[:1000])
+                raise ContractViolated(
+                    f"the gate {gate.name!r} does not accept the last answer: {why}"[:1000],
+                    fix="look at the drafts with ostinato show RUN --step STEP, and mend the writer or the gate",
+                )
             task = Task(prompt=prompts.for_correction(decision.problems), inputs=inputs, thread=draft.thread)
 
     async def _decide(self, gate: CallNode, number: int, inputs: dict[str, JsonValue]) -> GateDecision:
@@ -81,6 +86,7 @@ class Verification:
                 # The gate decides without it, and the result says that nobody else has looked.
                 self.missing.append(f"the review of draft {number}: {failed}")
         decision = await self._step(gate, "gate", number, Task(prompt=self._goal, inputs={**inputs, "review": review}))
+        check_whole(gate, decision)
         try:
             return GateDecision.model_validate(decision.output)
         except ValidationError as error:
@@ -90,6 +96,8 @@ class Verification:
             ) from error
 
     async def _step(self, node: Node, role: str, number: int, task: Task) -> RunResult:
+        if self._end is not None:
+            task = task.model_copy(update={"seconds": max(0.001, self._end - workflow.time())})
         result = await run_node(
             StepContext(self._run, f"{self._run.own_path}/{role}-{number}", self._board), node, task
         )
