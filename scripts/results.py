@@ -55,6 +55,7 @@ def run_object(run_id: str, result: RunResult, artifacts: list[str]) -> dict[str
             for agent in result.agents
         ],
         "missing": list(result.missing),
+        "notes": list(result.notes),
     }
     if failure := result.failure:
         value["failure"] = {
@@ -117,6 +118,8 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
         output.text()
     for sentence in result.missing:
         output.text(f"missing: {sentence}")
+    for sentence in result.notes:
+        output.text(f"note: {sentence}")
     usage = result.usage
     output.text(
         f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "

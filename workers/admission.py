@@ -54,10 +54,11 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
     profiles = build_profiles(team, settings, deployment.tools, order.provider or settings.provider)
     snapshot: SnapshotRef | None = None
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if order.folder is not None:
         files, skipped = await asyncio.to_thread(read_folder, order.folder, order.include)
         snapshot = await write_snapshot(store, scope_id, files, skipped)
-        missing = (*describe_skipped(skipped), *describe_notes(skipped))
+        missing, notes = describe_skipped(skipped), describe_notes(skipped)
     specs = [spec for profile in profiles.values() for spec in (*profile.tools, *profile.checks)]
     return RunInput(
         team=team,
@@ -70,6 +71,7 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
         tool_seconds={spec.name: spec.timeout_seconds for spec in specs},
         snapshot=snapshot,
         missing=missing,
+        notes=notes,
     )
 
 

@@ -96,6 +96,8 @@ class RunInput(WireModel):
     """Tool name to the bound of one call."""
     missing: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
     """What of the input could not be read."""
+    notes: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
+    """What of the input was read with a guess."""
     max_history_events: Annotated[int, Field(ge=1)] = 4000
     """A workflow with more events continues as new at its next turn boundary."""
     path: Annotated[str, Field(max_length=400)] = ""
@@ -168,6 +170,8 @@ class RunResult(WireModel):
     """Files that the run made; names are unique."""
     missing: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
     """What the result lacks, one sentence each."""
+    notes: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
+    """What is worth knowing of it, and lacks nothing."""
     thread: ThreadRef | None = None
     """The conversation behind the output."""
     effects: Annotated[int, Field(ge=0)] = 0

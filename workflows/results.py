@@ -36,10 +36,12 @@ def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
 
 
 def of_the_run(run: RunInput, result: RunResult) -> RunResult:
-    """The root's result names too what of the input could not be read; a nested one leaves that to the root."""
-    if run.task is not None or not run.missing:
+    """The root's result says too how the input was read; a nested one leaves that to the root."""
+    if run.task is not None:
         return result
-    return result.model_copy(update={"missing": (*run.missing, *result.missing)[-MAX_MISSING:]})
+    return result.model_copy(
+        update={"missing": (*run.missing, *result.missing)[-MAX_MISSING:], "notes": (*run.notes, *result.notes)}
+    )
 
 
 def by_agent(steps: Iterable[StepReport]) -> tuple[AgentUsage, ...]:

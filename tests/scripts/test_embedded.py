@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.scripts.support import ASK, QUESTION, Cli, interrupt, until
 
-KEYS = {"run_id", "workflow_id", "status", "output", "artifacts", "usage", "steps", "agents", "missing"}
+KEYS = {"run_id", "workflow_id", "status", "output", "artifacts", "usage", "steps", "agents", "missing", "notes"}
 USAGE = {"input_tokens", "output_tokens", "cost_usd", "model_calls", "tool_calls"}
 STEP = {"agent", "step", "status", "attempts", "tokens", "cost_usd", "milliseconds", "model", "task", "reason"}
 
@@ -16,6 +16,7 @@ STEP = {"agent", "step", "status", "attempts", "tokens", "cost_usd", "millisecon
 def test_a_question_is_answered_from_documents_with_its_source(cli: Cli) -> None:
     (cli.documents / "odd\n\x1b]0;name\x07.md").write_text("The odd harbour opens \x1b[31mnever\x1b[0m in winter.\n")
     (cli.documents / "binary.md").write_bytes(b"\0\1\2")
+    (cli.documents / "western.txt").write_bytes("Müller waits.\n".encode("cp1252"))
     (cli.documents / "link.md").symlink_to("/etc/hostname")
     text = cli.ask()
     assert text.code == 0, text.err
@@ -23,6 +24,7 @@ def test_a_question_is_answered_from_documents_with_its_source(cli: Cli) -> None
     assert "> The harbour opens at six in the morning." in text.out
     assert "> -- harbour.md:3" in text.out
     assert "missing: input file binary.md: binary" in text.out
+    assert "note: input file western.txt: 1 line is not UTF-8 and was read as Windows-1252" in text.out
     assert "missing: input file link.md: a symbolic link" in text.out
     assert "researcher: turn 1: done" in text.err
     assert "/namespaces/default/workflows/ask-" in text.err
