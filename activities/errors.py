@@ -9,6 +9,7 @@
     │   ├── ProviderUnavailable     5xx, refused or cut connections; retried
     │   ├── ProviderTimeout         no answer in time; retried
     │   ├── MalformedAnswer         200 that is no answer: HTML, cut JSON, no choices; retried
+    │   │   └── AnswerTooLong       more text than is kept; not retried: it would be as long again, and paid again
     │   ├── QuotaExhausted          the account is empty; not retried
     │   ├── AuthenticationFailed    401 and 403; not retried
     │   ├── ModelNotFound           404; not retried
@@ -59,7 +60,8 @@ class OstinatoError(Exception):
 
     kind: ClassVar[FailureKind] = FailureKind.INTERNAL
     origin: ClassVar[Origin] = Origin.PLATFORM
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
+    """A fact of the class. Whoever raises one may rule a retry out where waiting for it makes no sense."""
     charged: ClassVar[bool] = False
     """Whether the provider may charge for an attempt that ended so."""
 
@@ -114,6 +116,12 @@ class MalformedAnswer(ProviderError):
 
     kind = FailureKind.MALFORMED_ANSWER
     charged = True
+
+
+class AnswerTooLong(MalformedAnswer):
+    """An answer with more text than is kept. Not retried: it would be as long again, and paid again."""
+
+    retryable = False
 
 
 class QuotaExhausted(ProviderError):

@@ -7,6 +7,7 @@ is bounded by the reservation and listed as unsettled.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -15,18 +16,21 @@ from activities.contracts.calls import ModelRequest, ModelResponse
 from activities.contracts.messages import AssistantMessage, MessageRef, ThreadRef
 from activities.contracts.profile import AgentProfile
 from activities.contracts.steps import Usage
-from activities.errors import ConfigurationInvalid, MalformedAnswer
+from activities.errors import ConfigurationInvalid, MalformedAnswer, ProviderError
 from activities.heartbeats import durable_activity
 from activities.object_store import ObjectStore
 from activities.outputs import read_output
 from activities.prompts import build_call, profile_tokens, prompt_hash
-from activities.providers.base import ModelProvider, ProviderAnswer
+from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
 from activities.records import Records
 from activities.telemetry import model_span, record_usage
 from activities.threads import Threads, message_tokens, split_for_summary, summary_message
 
 HTTP_MARGIN_SECONDS = 10.0
 """The HTTP request ends this long before start-to-close, so that a timeout is ours to name and to translate."""
+
+PATIENCE = timedelta(seconds=5)
+"""A longer Retry-After is not waited for where the chain has a next model: that one may answer meanwhile."""
 
 
 class ModelActivities:
@@ -45,8 +49,9 @@ class ModelActivities:
         Heartbeats in the background; a cancellation closes the connection.
 
         Raises:
-            ApplicationError: of a provider's kind (retried as ``activities.errors`` says), ``blob_missing``,
-                ``store_unavailable``, or ``configuration_invalid`` where this worker has no such provider.
+            ApplicationError: of a provider's kind (retried as ``activities.errors`` says, but not after more than
+                ``PATIENCE`` where the chain has a next model), ``blob_missing``, ``store_unavailable``, or
+                ``configuration_invalid`` where this worker has no such provider.
         """
         async with durable_activity(request.key) as attempts:
             scope, info = request.key.scope_id, activity.info()
@@ -66,7 +71,7 @@ class ModelActivities:
             seconds = max(1.0, timeout.total_seconds() - HTTP_MARGIN_SECONDS) if timeout else 120.0
             provider, call = self._provider(profile, request), build_call(request, profile, messages, seconds)
             with model_span(provider.name, call.model) as span:
-                answer = await provider.request(call)
+                answer = await _ask(provider, call, last=request.choice + 1 == len(profile.models))
                 attempts.paid = True
                 usage = _usage(profile, request, answer, attempts.lost)
                 record_usage(span, usage)
@@ -138,6 +143,16 @@ class ModelActivities:
             tokens=profile_tokens(profile) + sum(message_tokens(m) for m in kept),
             replaces=request.thread.digest if request.thread else None,
         )
+
+
+async def _ask(provider: ModelProvider, call: ProviderCall, *, last: bool) -> ProviderAnswer:
+    """One request. Only the last model of a chain is worth a long wait."""
+    try:
+        return await provider.request(call)
+    except ProviderError as error:
+        if not last and error.retry_after and error.retry_after > PATIENCE:
+            error.retryable = False
+        raise
 
 
 def _tokens_before(request: ModelRequest, profile: AgentProfile) -> int:

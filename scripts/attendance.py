@@ -16,7 +16,8 @@ from scripts.session import Session, check_keys, leave_at_second_interrupt, pool
 from scripts.terminal import Output
 from workers.admission import admit
 from workers.registration import bind_store
-from workers.runs import RunHandle, read_input, start_run
+from workers.runs import RECONNECT_SECONDS, RunHandle, read_input, start_run
+from workers.spent import with_spent
 from workflows.contracts import RunInput, RunResult
 
 
@@ -51,10 +52,17 @@ class Attendance:
                 pools = []
         follower = Follower(self._session, handle, self._output, self._stack, serves=self._serves)
         try:
-            result = await follower.to_end(pools)
+            result = await with_spent(client, run, await follower.to_end(pools))
         except asyncio.CancelledError:
             self._leave(run_id, serves=follower.serves)
             raise
+        except RPCError as error:
+            if error.status not in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED}:
+                raise
+            raise ConfigurationInvalid(
+                f"the Temporal server has not answered for {RECONNECT_SECONDS:.0f} s; the run stays as it is",
+                fix=f"the same command with --id {run_id} goes on with it, and starts a dev server that was killed",
+            ) from error
         artifacts = await save_result(self._session.deployment, run, result, self._output)
         print_result(run, result, artifacts, self._output)
         if self._session.server.origin == "started":

@@ -5,8 +5,9 @@ import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import ConfigurationInvalid
 from scripts.session import Session, check_keys, serve_here, unserved
@@ -17,7 +18,10 @@ from workers.runs import RECONNECT_SECONDS, RunHandle, read_result
 from workflows.contracts import RunResult
 
 WATCH_SECONDS = 1.0
-"""Between two looks whether anybody serves the run."""
+"""Between two looks whether anybody serves the run, and whether the server answers."""
+LOST_SECONDS = 3.0
+"""A server that has not answered for so long is not just being restarted: a killed dev server is back within two."""
+_SILENT = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
 
 
 class Follower:
@@ -42,6 +46,7 @@ class Follower:
         client = self._session.client
         reading = asyncio.create_task(self._report())
         watching = asyncio.create_task(until_unserved(client, [] if self.serves else pools))
+        asking = asyncio.create_task(say_when_lost(client, self._output))
         try:
             while not reading.done():
                 await asyncio.wait({reading, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,7 +58,8 @@ class Follower:
         finally:
             reading.cancel()
             watching.cancel()
-            await asyncio.gather(reading, watching, return_exceptions=True)
+            asking.cancel()
+            await asyncio.gather(reading, watching, asking, return_exceptions=True)
         return await read_result(self._handle, rpc_timeout=timedelta(seconds=60))
 
     async def _take_over(self, pools: list[str]) -> None:
@@ -91,6 +97,25 @@ async def until_unserved(client: Client, pools: list[str]) -> None:
                 raise
             continue
         lost_since = 0.0
+
+
+async def say_when_lost(client: Client, output: Output) -> None:
+    """Say once that the server does not answer, where it is gone for longer than a restart takes."""
+    since = 0.0
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            # The other calls are tried again by the SDK, for ten seconds each: they would say it late.
+            await client.workflow_service.get_system_info(
+                GetSystemInfoRequest(), retry=False, timeout=timedelta(seconds=LOST_SECONDS)
+            )
+        except RPCError as error:
+            since = (since or time.monotonic()) if error.status in _SILENT else 0.0
+        else:
+            since = 0.0
+        if since and time.monotonic() - since >= LOST_SECONDS:
+            output.note(f"the Temporal server does not answer: waiting up to {RECONNECT_SECONDS:.0f} s for it")
+            return
 
 
 def progress_line(progress: Progress) -> str:

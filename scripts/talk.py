@@ -112,7 +112,8 @@ class Talk:
             self._output.note(f"the session stays: ostinato chat --id {self._id} goes on with it")
         if interrupted and self._serves:
             leave_at_second_interrupt()
-            self._output.note("ending: calls under way have ten seconds; Ctrl-C ends it at once")
+            grace = self._session.deployment.settings.grace_seconds
+            self._output.note(f"ending: calls under way have {grace:g} s; Ctrl-C ends it at once")
 
     async def _join(self, plan: Plan | None, given: RunInput) -> int:
         """Go on with a session that is there; the events of its history so far."""

@@ -1,11 +1,13 @@
 """A run as a tree: what each step does, did and used, put together from its progress and at last from its result."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 from rich.tree import Tree
 
@@ -41,6 +43,8 @@ class Row:
     turns: int = 0
     tools: int = 0
     detail: str = ""
+    is_refused: bool = False
+    """A check found fault with its last answer."""
     calls: dict[str, Progress] = field(default_factory=dict)
     """By ordinal, the newest last: what is under way, or its end."""
 
@@ -53,6 +57,7 @@ class Row:
         if progress.state in {"started", "retrying", "retried"}:
             self.state = "running"
             return
+        self.is_refused = progress.is_refused
         self.ended = progress.at
         self.tokens += progress.tokens
         self.cost_usd += progress.cost_usd
@@ -61,6 +66,11 @@ class Row:
         if progress.is_answer or (progress.state == "failed" and not self._under_way()):
             self.state = "complete" if progress.is_answer else "failed"
             self.detail = progress.detail
+
+    def close(self, *, failed: bool) -> None:
+        """What came after it has begun: it has ended, whatever its own calls tell."""
+        if self.state == "running" and self.calls and not self._under_way():
+            self.state = "failed" if failed or self.is_refused else "complete"
 
     def _under_way(self) -> bool:
         return any(call.state in {"started", "retrying", "retried"} for call in self.calls.values())
@@ -75,6 +85,8 @@ class RunTree:
 
     def add(self, progress: Progress) -> None:
         """Note what happened."""
+        if progress.path not in self._rows:
+            self._close_before(progress.path)
         row = self._rows.setdefault(progress.path, Row(progress.path))
         if progress.kind != "workflow":
             row.add(progress)
@@ -83,6 +95,20 @@ class RunTree:
         else:
             row.state = "complete" if progress.state == "done" else "failed"
             row.ended, row.detail = progress.at, progress.detail
+
+    def _close_before(self, path: str) -> None:
+        """Close what has ended where this begins: earlier attempts, and earlier phases of the same parent."""
+        above, _, name = path.rpartition("/")
+        if name.isdigit():
+            for row in self._rows.values():
+                if row.path == above or (_is_below(row.path, above) and row.path[len(above) + 1 :].isdigit()):
+                    row.close(failed=True)
+            return
+        for row in self._rows.values() if above else ():
+            if _is_below(row.path, above):
+                other = row.path[len(above) + 1 :].partition("/")[0]
+                if _phase(other) != _phase(name):
+                    row.close(failed=False)
 
     def settle(self, result: RunResult) -> None:
         """Note what the run says of its steps: that is what counts."""
@@ -95,21 +121,31 @@ class RunTree:
             if row.state == "running":
                 row.state = "failed" if result.status is RunStatus.FAILED else "complete"
 
-    def show(self, *, final: bool = False) -> RenderableType:
-        """The tree as it is now."""
+    def live(self) -> "Fitted":
+        """The tree as it is now, in as many lines as there are."""
+        return Fitted(self)
+
+    def show(self, *, final: bool = False, fold: int = 0) -> RenderableType:
+        """The tree as it is now. ``fold``: 1 hides the calls of steps that have ended, 2 these steps themselves."""
         now = time.time()
         top = Tree(Text(one_line(self._title), style="bold"), guide_style="dim")
         branches = {"": top}
-        rows = list(self._rows.values())
+        rows = [row for row in self._rows.values() if fold < 2 or self._is_live(row)]
+        if hidden := len(self._rows) - len(rows):
+            top.add(Text(f"{hidden} steps that have ended", style="dim"))
         for row in rows[:MAX_ROWS]:
             above = next(path for path in _above(row.path) if path in branches)
             branch = branches[above].add(self._line(row, above, now))
             branches[row.path] = branch
-            if final or row.state in {"running", "failed"}:
+            if final or row.state == "running" or (row.state == "failed" and not fold):
                 self._add_calls(branch, row, ALL_CALLS if final else LIVE_CALLS, now)
         if len(rows) > MAX_ROWS:
             top.add(Text(f"and {len(rows) - MAX_ROWS} more steps", style="dim"))
         return Group(top)
+
+    def _is_live(self, row: Row) -> bool:
+        rows = self._rows.values()
+        return row.state == "running" or any(r.state == "running" and _is_below(r.path, row.path) for r in rows)
 
     def _line(self, row: Row, above: str, now: float) -> Text:
         below = [other for other in self._rows.values() if _is_below(other.path, row.path)]
@@ -143,6 +179,26 @@ class RunTree:
             if call.detail:
                 line.append(f" {one_line(call.detail)[:200]}")
             branch.add(line)
+
+
+class Fitted:
+    """A live tree that is never higher than its terminal: what is under way stays in sight."""
+
+    def __init__(self, tree: RunTree) -> None:
+        self._tree = tree
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As much as fits; of what is too high even when folded, the title and the tail."""
+        most, lines = options.size.height, list[list[Segment]]()
+        for fold in range(3):
+            lines = console.render_lines(self._tree.show(fold=fold), options.update(height=None), pad=False)
+            if len(lines) <= most:
+                break
+        else:
+            lines = [*lines[:1], *lines[len(lines) - most + 1 :]] if most > 1 else lines[:1]
+        for line in lines:
+            yield from line
+            yield Segment.line()
 
 
 def plain_line(progress: Progress) -> str:
@@ -179,6 +235,12 @@ def _above(path: str) -> Iterator[str]:
         path = path.rpartition("/")[0]
         yield path
     yield ""
+
+
+def _phase(name: str) -> str:
+    """Subtasks of one round are made side by side; all else below a parent is made one after the other."""
+    subtask = re.fullmatch(r"(s\d+)-\d+", name)
+    return subtask[1] if subtask else name
 
 
 def _is_below(path: str, top: str) -> bool:

@@ -40,7 +40,7 @@ def main(cpu_seconds: int, memory_bytes: int, max_pages: int, max_bytes: int) ->
 
 def _read(data: bytes, max_pages: int, max_bytes: int) -> dict[str, Any]:
     from pypdf import PdfReader  # noqa: PLC0415 -- within the limits
-    from pypdf.errors import DependencyError, FileNotDecryptedError, WrongPasswordError  # noqa: PLC0415
+    from pypdf.errors import DependencyError, FileNotDecryptedError, WrongPasswordError  # noqa: PLC0415 -- after the limits are set
 
     try:
         reader = PdfReader(BytesIO(data))  # tries the empty password, which opens what only its owner may change

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure
@@ -13,12 +13,14 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.converter import WorkflowSerializationContext
 
+from activities.contracts.messages import ThreadRef
 from activities.contracts.steps import StepKey, Usage
 from workflows.contracts import RunInput
 
 Kind = Literal["model", "tool", "call", "workflow"]
 _KINDS: dict[str, Kind] = {"model.call": "model", "tool.call": "tool"}
 _Read = TypeVar("_Read", bound=BaseModel)
+_list = TypeAdapter(list[JsonValue])
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,14 @@ class Progress:
     """From its start to its end, waits and retries included."""
     tokens: int = 0
     cost_usd: float = 0.0
+    usage: Usage = field(default_factory=Usage)
+    """What an ended call used, as its agent counts it."""
+    thread: ThreadRef | None = None
+    """The conversation after a call of a model."""
     is_answer: bool = False
     """It ends its step, as far as can be told before the step's result is known."""
+    is_refused: bool = False
+    """A check found fault with the answer: another turn follows, or the step fails."""
     workflow_id: str = ""
     activity_id: str = ""
     attempt: int = 0
@@ -68,12 +76,15 @@ class _Request(BaseModel):
     key: StepKey
     call: _Tool = _Tool()
     purpose: str = "answer"
+    check: bool = False
 
 
 class _Response(BaseModel):
     """What of a call's response is of interest."""
 
     usage: Usage = Usage()
+    thread: ThreadRef | None = None
+    text: str = ""
     tool_calls: list[JsonValue] = []
     problems: list[JsonValue] = []
     error: str | None = None
@@ -90,6 +101,10 @@ class HistoryReader:
         self._type = "workflow"
         self._begun = 0.0
         self._open: dict[int, Progress] = {}
+        self._checks: set[int] = set()
+        """Those of the calls under way that check an answer."""
+        self._refused: dict[str, str] = {}
+        """Path to the newest of its turns whose answer a check found fault with."""
         self.children: list[Child] = []
         """Nested workflows that have begun; whoever follows them takes them out."""
 
@@ -138,6 +153,7 @@ class HistoryReader:
 
     async def _start(self, event: HistoryEvent) -> Progress | None:
         self._open.clear()
+        self._checks.clear()
         if self._begun:
             return None  # it continued as new
         started = event.workflow_execution_started_event_attributes
@@ -163,27 +179,44 @@ class HistoryReader:
             at=_seconds(event),
         )
         self._open[event.event_id] = call
+        if request is not None and request.check:
+            self._checks.add(event.event_id)
         return replace(call, is_answer=False)
 
     async def _complete(self, event: HistoryEvent) -> Progress:
         completed = event.activity_task_completed_event_attributes
         call = self._open.get(completed.scheduled_event_id)
+        is_check = completed.scheduled_event_id in self._checks
         ended = self._end(event, completed.scheduled_event_id)
         known = call is not None and call.kind != "call"
         response = await self._decode(completed.result.payloads, _Response) if known else None
         if response is None:
             return ended
+        ended = replace(ended, detail=f"answered with an error: {response.error}" if response.error else "")
+        if is_check:
+            return self._checked(ended, response)
         return replace(
             ended,
-            detail=f"answered with an error: {response.error}" if response.error else "",
             tokens=response.usage.tokens,
             cost_usd=response.usage.cost_usd,
+            usage=response.usage if ended.kind == "model" else Usage(tool_calls=1),
+            thread=response.thread,
             is_answer=bool(call and call.is_answer)
             and not (response.tool_calls or response.problems or response.error),
         )
 
+    def _checked(self, ended: Progress, response: _Response) -> Progress:
+        """A check that has ended. All checks of a turn are made, and the answer stands where none finds fault."""
+        turn = ended.step.partition(".")[0]
+        if response.error or not _is_empty_list(response.text):
+            self._refused[ended.path] = turn
+            return replace(ended, is_refused=True)
+        refused = self._refused.get(ended.path) == turn
+        return replace(ended, is_answer=not refused, is_refused=refused)
+
     def _end(self, event: HistoryEvent, scheduled: int, problem: str = "") -> Progress:
         call = self._open.pop(scheduled, Progress("call", "started", at=_seconds(event)))
+        self._checks.discard(scheduled)
         spent = round((_seconds(event) - call.at) * 1000)
         state = "failed" if problem else "done"
         return replace(call, state=state, detail=problem, milliseconds=spent, is_answer=False)
@@ -235,6 +268,13 @@ class HistoryReader:
 def is_end(progress: Progress) -> bool:
     """Whether a workflow ended with this."""
     return progress.kind == "workflow" and progress.state in {"done", "failed"}
+
+
+def _is_empty_list(text: str) -> bool:
+    try:
+        return not _list.validate_json(text)
+    except ValidationError:
+        return False
 
 
 def _seconds(event: HistoryEvent) -> float:

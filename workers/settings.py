@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -23,6 +25,20 @@ from activities.mcp.policy import McpAllowed
 from activities.store_backends import with_options
 from activities.tools.addresses import FetchPolicy
 from workers.model_settings import Chain, ModelAddress, Price, Tier, Unpriced
+
+
+class _Environment(EnvSettingsSource):
+    """The environment; who writes no JSON where it is wanted is told in which variable."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError as error:
+            name = f"{self.env_prefix}{field_name}".upper()
+            raise ConfigurationInvalid(
+                f"the variable {name} in the environment is no JSON: {error}",
+                fix=f"write {name} as JSON, or {field_name!r} in settings.toml instead",
+            ) from None
 
 
 class Settings(BaseSettings):
@@ -156,10 +172,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then settings.toml in the home folder."""
-        del dotenv_settings, file_secret_settings
+        del env_settings, dotenv_settings, file_secret_settings
         given: dict[str, Any] = init_settings()
         home = Path(given.get("home") or os.environ.get("OSTINATO_HOME") or cls.model_fields["home"].default)
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, home / "settings.toml")
+        return init_settings, _Environment(settings_cls), TomlConfigSettingsSource(settings_cls, home / "settings.toml")
 
 
 def child_environment(*only: str, **extra: str) -> dict[str, str]:

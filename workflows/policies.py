@@ -23,7 +23,8 @@ MODEL_START_TO_CLOSE = timedelta(seconds=190)
 """One attempt: 180 s of HTTP (long answers of reasoning models), and 10 s to name its timeout and write the record."""
 MODEL_ATTEMPTS = 6
 ATTEMPTS_BEFORE_FALLBACK = 3
-"""Attempts where the chain has a next model: 0.2 + 1 s of back-off, or Retry-After, are enough to wait for this one."""
+"""Attempts where the chain has a next model: 0.2 + 1 s of back-off, or a Retry-After of up to 5 s each, are enough to
+wait for this one (``activities.model_call`` gives up at once where it asks for more)."""
 MODEL_SCHEDULE_TO_CLOSE = timedelta(seconds=1300)
 """6 attempts * 190 s + back-off (0.2 + 1 + 5 + 25 + 30 s, or Retry-After) = 1201 s, rounded up.
 Waiting in the task queue for a free worker counts too."""

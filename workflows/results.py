@@ -15,10 +15,11 @@ MAX_STEPS, MAX_AGENTS, MAX_MISSING, MAX_ARTIFACTS = 2000, 200, 100, 1000
 
 def of_steps(steps: Iterable[StepReport], **fields: Any) -> RunResult:
     """A result made of these steps; ``fields`` are the others of ``RunResult``, cut to their bounds."""
-    steps = tuple(steps)[-MAX_STEPS:]
+    steps = tuple(steps)
+    fields.setdefault("agents", by_agent(steps))
     fields["missing"] = tuple(fields.get("missing", ()))[-MAX_MISSING:]
     fields["artifacts"] = unique(fields.get("artifacts", ()))
-    return RunResult(steps=steps, agents=by_agent(steps), **fields)
+    return RunResult(steps=steps[-MAX_STEPS:], **fields)
 
 
 def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
@@ -30,6 +31,7 @@ def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
         usage=sum((result.usage for result in results), Usage()),
         artifacts=[artifact for result in results for artifact in result.artifacts],
         effects=sum(result.effects for result in results),
+        agents=merged(agent for result in results for agent in result.agents),  # steps may have been cut
         missing=dict.fromkeys(missing),
         **fields,
     )
@@ -46,14 +48,19 @@ def of_the_run(run: RunInput, result: RunResult) -> RunResult:
 
 def by_agent(steps: Iterable[StepReport]) -> tuple[AgentUsage, ...]:
     """Usage by agent, the dearest first."""
+    return merged(AgentUsage(agent=s.agent, steps=1, tokens=s.tokens, cost_usd=s.cost_usd) for s in steps)
+
+
+def merged(parts: Iterable[AgentUsage]) -> tuple[AgentUsage, ...]:
+    """The same agent's parts added up, the dearest first."""
     found: dict[str, AgentUsage] = {}
-    for step in steps:
-        have = found.get(step.agent, AgentUsage(agent=step.agent, steps=0))
-        found[step.agent] = AgentUsage(
-            agent=step.agent,
-            steps=have.steps + 1,
-            tokens=have.tokens + step.tokens,
-            cost_usd=have.cost_usd + step.cost_usd,
+    for part in parts:
+        have = found.get(part.agent, AgentUsage(agent=part.agent, steps=0))
+        found[part.agent] = AgentUsage(
+            agent=part.agent,
+            steps=have.steps + part.steps,
+            tokens=have.tokens + part.tokens,
+            cost_usd=have.cost_usd + part.cost_usd,
         )
     return tuple(sorted(found.values(), key=lambda a: (-a.cost_usd, -a.tokens, a.agent))[:MAX_AGENTS])
 

@@ -10,6 +10,7 @@ from mcp.client import Client
 from mcp.client._transport import TransportStreams
 from mcp_types import (
     CONNECTION_CLOSED,
+    PARSE_ERROR,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
@@ -34,11 +35,18 @@ OPEN_SECONDS = 60.0
 IDLE_SECONDS = 300.0
 """A connection that nobody used for so long is closed."""
 
+LATE_FIX = "see that it runs, and how long it takes: ostinato mcp TEAM; a slow one needs longer timeout_seconds"
+UNREADABLE = "the server's answer is none that MCP knows"
+
 Answer = TypeVar("Answer")
 
 
 class NotDone(Exception):
     """The server was not reached, or does not know the session any more, and so has not done what was asked."""
+
+
+class Unreadable(McpToolError):
+    """The server answered, in no form that MCP knows: it may have done what was asked."""
 
 
 class Connection:
@@ -94,7 +102,9 @@ class Connection:
         finally:
             waiter.cancel()
         if not self._opened.is_set():
-            raise self._failure or ToolFailed(f"the MCP server {self.server!r} was not ready within {seconds:g} s")
+            raise self._failure or ToolFailed(
+                f"the MCP server {self.server!r} was not ready within {seconds:g} s", fix=LATE_FIX
+            )
 
     async def relist(self, seconds: float, *, unless_since: float | None = None) -> None:
         """Ask for the tools again.
@@ -115,7 +125,7 @@ class Connection:
                     await self._list()
             except TimeoutError:
                 raise ToolFailed(
-                    f"the MCP server {self.server!r} did not list its tools within {seconds:g} s"
+                    f"the MCP server {self.server!r} did not list its tools within {seconds:g} s", fix=LATE_FIX
                 ) from None
             except (McpToolError, NotDone) as error:
                 raise self._failed(str(error)) from None
@@ -137,6 +147,7 @@ class Connection:
 
         Raises:
             McpToolError: the server answered with an error.
+            Unreadable: it answered with something else than a result or an error.
             NotDone: the server was not reached, or refused the session.
             ToolFailed: it died, or the connection broke.
             PayloadTooLarge: it answered more than is read.
@@ -174,11 +185,10 @@ class Connection:
                     await self._until_over()
         except asyncio.CancelledError:
             raise
-        except OstinatoError as error:
-            self._failure = error
         except (Exception, BaseExceptionGroup) as error:
-            self._failure = self._failed(_reason(error))
-            self._ending.end(_reason(error))
+            cause = _cause(error)
+            self._failure = cause if isinstance(cause, OstinatoError) else self._failed(_reason(cause))
+            self._ending.end(_reason(cause))
         finally:
             self._ending.end("the connection was closed")
 
@@ -224,13 +234,15 @@ class Connection:
                 raise self._too_large() from None
             if error.code == CONNECTION_CLOSED or LOST in error.message:
                 raise self._failed(error.message) from None
+            if error.code == PARSE_ERROR:
+                raise Unreadable(UNREADABLE) from None
             if error.code == NO_SESSION:
                 self._ending.end(error.message)
             if error.code in {NOT_SENT, NO_SESSION}:
                 raise NotDone(redact(error.message, self._secrets)) from None
             raise McpToolError(redact(error.message, self._secrets)) from None
         except ValidationError:
-            raise McpToolError("the server's answer is none that MCP knows") from None
+            raise Unreadable(UNREADABLE) from None
 
     async def _while_alive(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Wait for an answer for as long as there is a server that may give it."""
@@ -263,10 +275,17 @@ class Connection:
         )
 
 
-def _reason(error: BaseException) -> str:
-    """The first thing that went wrong, in the server's or the system's words."""
+def _cause(error: BaseException) -> BaseException:
+    """The first thing that went wrong, out of the groups that the library wraps it in; one of ours before any other."""
+    if isinstance(error, BaseExceptionGroup):
+        error = error.subgroup(OstinatoError) or error
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in the server's or the system's words."""
     if isinstance(error, TimeoutError):
         return f"not ready within {OPEN_SECONDS:g} s"
     return error.message if isinstance(error, MCPError) else f"{type(error).__name__}: {error}"

@@ -9,7 +9,7 @@ from activities.contracts.mcp_endpoint import McpEndpoint, McpToolRef
 from activities.contracts.profile import Effect, ToolSpec
 from activities.errors import ConfigurationInvalid, ToolFailed
 from activities.mcp.base import ListedTool, McpToolError
-from activities.mcp.connection import Connection, NotDone
+from activities.mcp.connection import LATE_FIX, Connection, NotDone, Unreadable
 from activities.mcp.policy import Access, McpPolicy
 from activities.tools.base import Tool, ToolContext
 
@@ -76,7 +76,17 @@ class McpPool:
                         # A failure would leave the intent behind, as if nobody knew. It is known.
                         raise McpToolError(f"the server was not reached, and has done nothing: {error}") from None
                     if last:
-                        raise ToolFailed(f"the MCP server {ref.server!r} was not reached: {error}") from None
+                        raise ToolFailed(
+                            f"the MCP server {ref.server!r} was not reached: {error}", fix=LATE_FIX
+                        ) from None
+                except Unreadable as error:
+                    if spec.effect is Effect.ONCE:
+                        # Not the agent's to try again: the server may have done it.
+                        raise ToolFailed(
+                            f"the MCP server {ref.server!r} failed: {error}",
+                            fix="mend it, or use another version of it",
+                        ) from None
+                    raise
             raise AssertionError("unreachable")
 
         return Tool(call, spec, McpArguments, "context")
@@ -126,7 +136,7 @@ class McpPool:
 
     async def _open(self, server: str, access: Access, seconds: float) -> Connection:
         if self._closed:
-            raise ToolFailed("this worker is shutting down")
+            raise ToolFailed("this worker is shutting down", fix="start another one, or wait for it")
         connection = self._connections.get(access.endpoint)
         if connection is None or connection.ended:
             self._make_room(server)
@@ -149,7 +159,10 @@ class McpPool:
             return
         idle = [connection for connection in self._connections.values() if not connection.users]
         if not idle:
-            raise ToolFailed(f"no connection is free for the MCP server {server!r}: {MAX_CONNECTIONS} are in use")
+            raise ToolFailed(
+                f"no connection is free for the MCP server {server!r}: {MAX_CONNECTIONS} are in use",
+                fix="start more workers, or let fewer MCP servers be used at once",
+            )
         self._retire(min(idle, key=lambda connection: connection.used_at))
 
     def _forget(self, endpoint: McpEndpoint, connection: Connection) -> None:

@@ -6,6 +6,7 @@ its input.
 """
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
@@ -18,7 +19,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from mcp.client._transport import TransportStreams
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCMessage, jsonrpc_message_adapter
 
 from activities.mcp.base import MAX_ANSWER_BYTES
 from activities.mcp.policy import Access
@@ -140,11 +141,22 @@ async def _read(
             # What follows cannot be told from the rest of this line, so the connection is of no use any more.
             ending.end(f"it wrote a message of more than {MAX_ANSWER_BYTES >> 20} MiB", too_large=True)
             return
-        try:
-            message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-        except ValueError:
-            continue  # servers print to their output what belongs into the log
-        await incoming.send(message)
+        if message := _message(line):
+            await incoming.send(SessionMessage(message))
+
+
+def _message(line: bytes) -> JSONRPCMessage | None:
+    """The message; ``None`` for what servers print to their output although it belongs into the log.
+
+    An answer that cannot be read becomes an error, as in the library's own HTTP: nobody need wait for another one.
+    """
+    with suppress(ValueError):
+        return jsonrpc_message_adapter.validate_json(line, by_name=False)
+    with suppress(ValueError, RecursionError):
+        said = json.loads(line.decode("utf-8", "replace"))
+        if isinstance(said, dict) and "method" not in said and said.get("id") is not None:
+            return JSONRPCError(jsonrpc="2.0", id=said["id"], error=ErrorData(code=PARSE_ERROR, message="unreadable"))
+    return None
 
 
 async def _stop(child: Child, pumps: list[asyncio.Task[None]]) -> None:

@@ -16,9 +16,10 @@ from activities.errors import ProviderTimeout
 from activities.providers.base import ProviderAnswer, ProviderCall
 from activities.providers.offline_evidence import Evidence, best, gather
 from activities.providers.offline_reading import NOTHING, Reading, read
+from activities.providers.offline_remarks import own_words
 from activities.providers.offline_roles import role_of
 from activities.providers.offline_schema import Material, fill
-from activities.providers.offline_tools import next_call
+from activities.providers.offline_tools import finds_documents, next_call
 
 MAX_SUMMARY = 40
 """Sentences of a summary."""
@@ -102,7 +103,11 @@ def _written(call: ProviderCall, reading: Reading, evidence: list[Evidence]) -> 
     if call.output_schema is None:
         return "\n\n".join(map(_paragraph, evidence)) or NOTHING
     subtask_id = reading.layout.subtask_id if reading.layout else ""
-    material = Material(reading.question, reading.subject, tuple(evidence), subtask_id)
+    # What a worker without a search is given is its input, not a document: it is not quoted.
+    blind = bool(subtask_id) and not finds_documents(call.tools) and all(item.path == "prompt" for item in evidence)
+    given = reading.layout.material if reading.layout else ""
+    said = own_words(reading.question, given, (item.plain for item in evidence)) if blind else ""
+    material = Material(reading.question, reading.subject, tuple(evidence), subtask_id, said)
     value: Any = fill(call.output_schema, material)
     return json.dumps(value, ensure_ascii=False)
 

@@ -23,6 +23,8 @@ class Material:
     subject: str
     evidence: tuple[Evidence, ...]
     subtask_id: str = ""
+    said: str = ""
+    """A worker's task, where it has nothing to find documents with: its free text is written in these words."""
 
 
 def fill(schema: Schema, material: Material) -> Any:
@@ -33,7 +35,17 @@ def fill(schema: Schema, material: Material) -> Any:
     """
     filler = _Filler(schema, material)
     return filler.value(
-        schema, Slot("", "", material.question, material.subject, material.evidence, subtask_id=material.subtask_id), 0
+        schema,
+        Slot(
+            "",
+            "",
+            material.question,
+            material.subject,
+            material.evidence,
+            subtask_id=material.subtask_id,
+            said=material.said,
+        ),
+        0,
     )
 
 
@@ -93,9 +105,12 @@ class _Filler:
         required = [name for name in schema.get("required", ()) if isinstance(name, str)]
         siblings = frozenset(properties)
         filled: dict[str, Any] = {}
-        for name in [*properties, *(name for name in required if name not in properties)]:
+        names = [*properties, *(name for name in required if name not in properties)]
+        # A reason speaks of the label beside it, wherever it stands.
+        for name in sorted(names, key=lambda name: not _is_label(properties.get(name))) if slot.said else names:
             part = properties.get(name, schema.get("additionalProperties", {}))
-            inner = replace(slot, name=name, description="", siblings=siblings)
+            chosen = tuple(str(value) for key, value in filled.items() if _is_label(properties.get(key)))
+            inner = replace(slot, name=name, description="", siblings=siblings, labels=chosen)
             if name in required or (depth < MAX_DEPTH // 2 and self._is_wanted(part, inner)):
                 value = self.value(part, inner, depth + 1) if depth < MAX_DEPTH else None
                 if name in required or self._is_valid(part, value):
@@ -105,7 +120,7 @@ class _Filler:
             if len(filled) >= int(schema.get("minProperties", 0)):
                 break
             filled.setdefault(f"item{number}", self.value(extra, replace(slot, name="item"), depth + 1))
-        return filled
+        return {name: filled.pop(name) for name in names if name in filled} | filled
 
     def _is_wanted(self, schema: Any, slot: Slot) -> bool:
         """Optional parts need evidence, but for what says that there is none; and they end what refers to itself."""
@@ -224,6 +239,10 @@ _SIGNS = {
     "string": ("pattern", "minLength", "maxLength", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
+
+
+def _is_label(schema: Any) -> bool:
+    return isinstance(schema, dict) and isinstance(schema.get("enum"), list)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -6,7 +6,7 @@ Arguments come from the question alone: no document can make a call happen or fi
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -48,6 +48,11 @@ def next_call(tools: tuple[ToolSpec, ...], reading: Reading, evidence: list[Evid
         name = hashlib.sha256(f"{len(reading.calls)} {spec.name} {text}".encode("utf-8", "replace")).hexdigest()
         return ToolCall(tool_call_id=f"call_{name[:16]}", tool=spec.name, arguments=text)
     return None
+
+
+def finds_documents(tools: Iterable[ToolSpec]) -> bool:
+    """Whether one of these searches, or reads a document."""
+    return any(map(_kind, tools))
 
 
 def _proposals(

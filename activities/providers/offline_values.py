@@ -10,6 +10,7 @@ from activities.outputs import first_match
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_labels import closest
 from activities.providers.offline_reading import NOTHING
+from activities.providers.offline_remarks import sentence_for
 from activities.providers.offline_writer import title_of
 from activities.text import stem, stems, words
 
@@ -57,6 +58,10 @@ class Slot:
     evidence: tuple[Evidence, ...]
     siblings: frozenset[str] = frozenset()
     subtask_id: str = ""
+    said: str = ""
+    """The task in whose words free text is written, where no documents can be found; empty elsewhere."""
+    labels: tuple[str, ...] = ()
+    """Labels that were chosen beside it."""
     variant: int = 0
     """Counts up where several different values are needed and there is evidence for none."""
 
@@ -150,6 +155,9 @@ def _texts(slot: Slot) -> Iterator[str]:
         yield slot.question
     if named & _TITLES:
         yield title_of(slot.question)
+    quoted = any(set(words(name)) & _QUOTES for name in slot.siblings)
+    if slot.said and not quoted and not named & (_QUOTES | _SOURCES | _PATHS):
+        yield sentence_for(slot.name, slot.labels, slot.said)
     if best is None:
         yield NOTHING if not slot.variant else f"{NOTHING} ({slot.variant})"
         return

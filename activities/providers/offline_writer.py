@@ -91,8 +91,15 @@ def choose(goal: str, given: Sequence[Finding]) -> tuple[list[Finding], list[Fin
 
 
 def unanswered(goal: str, material: str, chosen: Sequence[Finding]) -> list[str]:
-    """The parts of a goal on which no claim is: what was asked as a subtask and found nothing."""
-    answered = {Question.read(finding.part).text for finding in chosen}
+    """The parts of a goal on which no claim is: what was asked as a subtask and found nothing.
+
+    A passage that answers two parts is one claim, under the first of them: the other one is answered, too.
+    """
+    answered = {
+        Question.read(finding.part).text
+        for finding in findings(material)
+        if any(_same(finding, other) for other in chosen)
+    }
     asked = [Question.read(str(report.get("task") or "")).text for report in reports(material)]
     left = [part for part in dict.fromkeys(asked) if part and part not in answered]
     return left if chosen and left != [goal] else []

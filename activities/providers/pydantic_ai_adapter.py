@@ -16,7 +16,7 @@ from pydantic_ai.tools import ToolDefinition
 from activities.contracts.base import MAX_TEXT
 from activities.contracts.calls import FinishReason
 from activities.contracts.messages import MAX_TOOL_CALLS, AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
-from activities.errors import MalformedAnswer
+from activities.errors import AnswerTooLong
 from activities.providers.base import ProviderAnswer, ProviderCall
 
 MAX_NAME = 200
@@ -109,7 +109,7 @@ def to_answer(response: library.ModelResponse) -> ProviderAnswer:
     """Translate an answer. Reasoning is left out, and so are tool calls beyond ``MAX_TOOL_CALLS``.
 
     Raises:
-        MalformedAnswer: the text or a call's arguments are longer than the contract holds. Nothing is cut: half an
+        AnswerTooLong: the text or a call's arguments are longer than the contract holds. Nothing is cut: half an
             answer would pass for a whole one.
     """
     text = "".join(part.content for part in response.parts if isinstance(part, library.TextPart))
@@ -169,5 +169,7 @@ def _whole_characters(text: str) -> str:
 
 def _check_length(what: str, text: str) -> None:
     if len(text) > MAX_TEXT:
-        message = f"The model's answer is too long: {what} of {len(text)} characters, at most {MAX_TEXT} are held."
-        raise MalformedAnswer(message)
+        raise AnswerTooLong(
+            f"The model's answer is too long: {what} of {len(text):,} characters, at most {MAX_TEXT:,} are kept.",
+            fix="Lower limits.output_tokens of the agent, or ask it for less.",
+        )

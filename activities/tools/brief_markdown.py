@@ -33,6 +33,7 @@ def render_brief(brief: Brief | Mapping[str, Any], missing: Iterable[str] = ()) 
         parts.append(f"**Question:** {escape_markdown(brief.question)}")
     if brief.answer == NOT_ANSWERED:
         parts.append(NOT_ANSWERED)
+        parts += [_all_dropped(brief.counts.dropped)] if brief.counts.dropped else []
     for claim in brief.claims:
         # A claim that is its own quotation, as extractive models write them, is not said twice.
         parts += [] if _says(claim.claim, claim.quote) else [escape_markdown(claim.claim)]
@@ -87,8 +88,17 @@ def _sentence(brief: Brief) -> str:
     counts = brief.counts
     return (
         f"Claims of the draft: {counts.claims:,}. With a quotation that stands in the documents, word for word: "
-        f"{counts.verified:,} (of {counts.corrected:,} the place was corrected). Dropped: {counts.dropped:,}."
+        f"{counts.verified:,} (of {counts.corrected:,} the place was corrected). Dropped: {counts.dropped:,}. "
+        "Code compared each quotation with its document; that the claims answer the question, or answer it completely, "
+        "this does not prove."
     )
+
+
+def _all_dropped(count: int) -> str:
+    """The same answer as where nothing was found, for another reason."""
+    if count == 1:
+        return "1 claim of the draft was dropped because its quotation does not stand in the documents, or fails another check: see below."
+    return f"{count:,} claims of the draft were dropped because their quotations do not stand in the documents, or fail another check: see below."
 
 
 def _dropped(claim: str, reason: str) -> str:

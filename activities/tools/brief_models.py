@@ -50,6 +50,7 @@ class Brief(BriefModel):
     question: str
     answer: Literal["brief", "not in these documents"]
     title: str
+    """The question on one line: nobody checks what a model would write here."""
     claims: list[BriefClaim]
     dropped: list[DroppedClaim]
     """The first ones, within bounds; ``counts.dropped`` is all."""

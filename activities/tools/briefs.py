@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from activities.contracts.snapshot import Snapshot
 from activities.snapshots import describe_skipped
-from activities.text import STOP_WORDS, escape_control, words
+from activities.text import STOP_WORDS, escape_control, stems, words
 from activities.tools.base import ToolContext, tool
 from activities.tools.brief_markdown import render_brief
 from activities.tools.brief_models import NOT_ANSWERED, Brief, BriefClaim, BriefCounts, BriefFile, DroppedClaim
@@ -38,14 +38,15 @@ async def verify_brief(  # noqa: PLR0913, PLR0917 -- what a team's gate hands ov
 ) -> dict[str, Any]:
     """Check each claim of a draft against the documents, and write brief.md and brief.json where it is accepted.
 
-    draft: {"found": bool, "title": str, "claims": [{"claim": str, "quote": str, "source": "path:line"}], "unanswered":
-    [str]}, the last one being parts of the question that the documents do not answer. A quotation that stands elsewhere in the named document is given its right line. reviews: {"verdicts": [{"claim": number from 1,
+    draft: {"found": bool, "claims": [{"claim": str, "quote": str, "source": "path:line"}], "unanswered": [str]}, the last
+    one being parts of the question that the documents do not answer, in its own words; the question is the brief's title.
+    A quotation that stands elsewhere in the named document is given its right line. reviews: {"verdicts": [{"claim": number from 1,
     "supported": bool, "reason": str}]}; a claim without a verdict counts as supported. final: claims that fail are
     dropped and counted; otherwise the draft is not accepted, and problems has a sentence for each. missing: sentences on
     what the brief could not use, for its last section.
     """
     value = _loaded(draft)
-    title, claims, problem = _read(value)
+    claims, problem = _read(value)
     refused = _refused(_loaded(reviews))
     library = Library(context.snapshot)
     kept: list[BriefClaim] = []
@@ -74,11 +75,11 @@ async def verify_brief(  # noqa: PLR0913, PLR0917 -- what a team's gate hands ov
     brief = Brief(
         question=_clean(question)[:4_000],
         answer="brief" if kept else NOT_ANSWERED,
-        title=title or _line(question, 200),
+        title=_line(question, 200),
         claims=kept,
         dropped=_within(dropped),
         counts=counts,
-        unanswered=_unanswered(value) if kept else [],
+        unanswered=_unanswered(value, question) if kept else [],
     )
     accepted = final or not problems
     if accepted:
@@ -99,24 +100,25 @@ def _loaded(value: Any) -> Any:
     return value
 
 
-def _read(draft: Any) -> tuple[str, list[Any], str]:
-    """Title, claims and what is wrong with the draft as a whole. ``found`` false means no claims, whatever follows."""
+def _read(draft: Any) -> tuple[list[Any], str]:
+    """Claims and what is wrong with the draft as a whole. ``found`` false means no claims, whatever follows."""
     if not isinstance(draft, dict):
-        return "", [], 'the draft is no object with "found" and "claims"'
-    title = _line(draft["title"], 200) if isinstance(draft.get("title"), str) else ""
+        return [], 'the draft is no object with "found" and "claims"'
     if draft.get("found") in {False, "false", "no"} if isinstance(draft.get("found"), bool | str) else False:
-        return title, [], ""
+        return [], ""
     claims = draft.get("claims")
     if not isinstance(claims, list):
-        return title, [], 'the draft has no list "claims"'
-    return title, claims, "" if claims else 'the draft has no claims: quote the documents, or say "found": false'
+        return [], 'the draft has no list "claims"'
+    return claims, "" if claims else 'the draft has no claims: quote the documents, or say "found": false'
 
 
-def _unanswered(draft: Any) -> list[str]:
-    """The parts of the question that the draft leaves open. Nobody checks these: they claim nothing of the documents."""
+def _unanswered(draft: Any, question: str) -> list[str]:
+    """The parts of the question that the draft leaves open: what says more than the question does is none of them."""
+    asked = stems(question)
     given = draft.get("unanswered") if isinstance(draft, dict) else None
     lines = [_line(part, 300) for part in given if isinstance(part, str)] if isinstance(given, list) else []
-    return list(dict.fromkeys(line for line in lines if line))[:MAX_UNANSWERED]
+    parts = [line for line in lines if stems(line) and stems(line) <= asked]
+    return list(dict.fromkeys(parts))[:MAX_UNANSWERED]
 
 
 def _refused(reviews: Any) -> dict[int, str]:

@@ -5,15 +5,15 @@ a spreadsheet would run, the same receipt twice. A line that cannot be read is r
 be read and should be looked at is flagged; nothing is guessed.
 """
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 
 from pydantic import BaseModel
 
 from activities.text import escape_control
+from activities.tools.expense_amounts import currency_of, read_amount
+from activities.tools.expense_records import Record, records
 
 MAX_LINES = 1_000
 """Lines of all files together."""
@@ -29,16 +29,20 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """What each column may be called, in lower case."""
 REQUIRED = ("date", "description", "amount")
+MONEY = ("amount", "currency")
+"""Columns that a file has once, whatever it calls them: nobody knows which of two sums is meant."""
 
 _FORMULA = re.compile(r"\s*[=@+]|\s*-\s*[^\d\s.,]")
-_NUMBER = re.compile(r"(?:[A-Z]{3}|[€$£])?\s*(\(?-?\d(?:[\d.,' ]*\d)?\)?)\s*(?:[A-Z]{3}|[€$£])?")
 _DATES = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%Y/%m/%d")
+_SLASHES = re.compile(r"0?(\d{1,2})/0?(\d{1,2})/\d{4}")
 
 
 class ExpenseLine(BaseModel):
     """One line. ``line`` is its place, ``path:line`` in the file."""
 
     line: str
+    spans: int = 1
+    """Lines of the file, from that one on."""
     date: str = ""
     employee: str = ""
     merchant: str = ""
@@ -49,34 +53,31 @@ class ExpenseLine(BaseModel):
     rejected: list[str] = []
     """Why it cannot be processed at all."""
     flags: list[str] = []
-    """Why a person should look at it."""
+    """Why a person should look at it. No number stands in them: models are told."""
+    same_as: str = ""
+    """The place of an earlier line that says the same."""
 
 
 def read_lines(path: str, text: str, currency: str) -> Iterator[ExpenseLine]:
     """The lines of one file. ``currency`` is that of lines that name none."""
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=_delimiter(text), strict=False)
-    header: dict[str, int] = {}
-    while True:
-        before = rows.line_num
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield ExpenseLine(line=f"{path}:{rows.line_num}", rejected=[f"it is no CSV: {error}"])
-            return
-        if not any(cell.strip() for cell in row):
-            continue
-        if not header:
-            header = _columns(row)
-            if missing := [name for name in REQUIRED if name not in header]:
-                why = f"the file has no column {' and no column '.join(missing)}"
-                yield from (
-                    ExpenseLine(line=f"{path}:{number}", rejected=[why]) for number in _numbers(text, rows.line_num)
-                )
-                return
-            continue
-        yield _line(f"{path}:{before + 1}", {name: row[at] for name, at in header.items() if at < len(row)}, currency)
+    rows = records(text)
+    header = next(rows, None)
+    if header is None:
+        return
+    names = [cell.strip().lower() for cell in header.cells]
+    width = max((at for at, name in enumerate(names, 1) if name), default=0)
+    columns = {column: at for column in COLUMNS if (at := _place(names, column)) is not None}
+    why = f"the file's header: {header.problem}" if header.problem else _problem(names, columns)
+    if header.problem or (why and any(_date(cell.strip()) for cell in header.cells)):
+        yield ExpenseLine(
+            line=f"{path}:{header.first}", rejected=[why]
+        )  # a file without a header begins with an expense
+    for row in rows:
+        place = f"{path}:{row.first}"
+        if why or row.problem:
+            yield ExpenseLine(line=place, spans=row.last - row.first + 1, rejected=[why or row.problem])
+        else:
+            yield _line(place, row, columns, width, currency)
 
 
 def flag_duplicates(lines: list[ExpenseLine]) -> None:
@@ -84,66 +85,67 @@ def flag_duplicates(lines: list[ExpenseLine]) -> None:
     first: dict[tuple[str, ...], str] = {}
     for line in lines:
         key = (line.date, line.employee.lower(), line.merchant.lower(), line.amount, line.currency)
-        if line.amount and first.setdefault(key, line.line) != line.line:
-            line.flags.append(f"the same date, person, merchant and amount as {first[key]}")
+        if line.amount and (earlier := first.setdefault(key, line.line)) != line.line:
+            line.same_as = earlier
 
 
-def amount_of(text: str) -> Decimal | None:
-    """A number with a decimal point or comma; ``None`` where it is none, or could be read in two ways."""
-    found = _NUMBER.fullmatch(text.strip())
-    if not found:
-        return None
-    bare = found[1]
-    sign = -1 if bare.startswith(("-", "(")) else 1
-    digits = re.sub(r"[()\-' ]", "", bare)
-    whole, mark, cents = max(digits.rpartition("."), digits.rpartition(","), key=lambda part: len(part[0]))
-    if mark and len(cents) == 3 and re.sub(r"[.,]", "", whole) == whole:
-        return None  # 1,234 is a thousand to some and one to others
-    if mark and len(cents) > 3:
-        return None
-    if mark and len(cents) == 3:
-        whole, cents = whole + cents, "0"  # 1.234.567
-    number = re.sub(r"[.,]", "", whole) if mark else digits
-    return sign * Decimal(f"{number or '0'}.{cents if mark else '0'}")
-
-
-def _line(place: str, cells: Mapping[str, str], currency: str) -> ExpenseLine:
+def _line(place: str, row: Record, columns: Mapping[str, int], width: int, currency: str) -> ExpenseLine:
+    cells = {name: row.cells[at] for name, at in columns.items() if at < len(row.cells)}
     kept = {name: escape_control(" ".join(cell.split()), MAX_CELL) for name, cell in cells.items()}
     line = ExpenseLine(line=place, **{n: kept.get(n, "") for n in ("employee", "merchant", "description")})
-    line.currency = (kept.get("currency") or currency).upper()
+    line.spans = row.last - row.first + 1
     line.flags += [f"the column {name} holds a formula" for name, cell in cells.items() if _FORMULA.match(cell)]
-    day, amount = _date(kept.get("date", "")), amount_of(kept.get("amount", ""))
-    line.date = day.isoformat() if day else kept.get("date", "")
-    if day is None:
-        line.rejected.append("its date cannot be read" if line.date else "it has no date")
-    if amount is None:
-        said = kept.get("amount", "")
-        line.rejected.append(f"its amount {said!r} cannot be read" if said else "it has no amount")
-    elif abs(amount) >= 10**9:
-        line.rejected.append("its amount is out of all bounds")
+    line.flags += ["it goes over several lines of the file"] if line.spans > 1 else []
+    _set_date(line, kept.get("date", ""))
+    if any(cell.strip() for cell in row.cells[width:]):
+        line.rejected.append("it has more cells than the header")  # and none is sure to be in its column
     else:
-        line.amount = f"{amount:.2f}"
-        line.flags += ["a negative amount"] if amount < 0 else ["an amount of zero"] if amount == 0 else []
+        _set_amount(line, cells.get("amount", ""), kept.get("currency", "").upper(), currency)
     if not line.description and not line.merchant:
         line.rejected.append("it does not say what it was for")
-    if not re.fullmatch(r"[A-Z]{3}", line.currency):
-        line.rejected.append(f"its currency {line.currency!r} is none")
     return line
 
 
-def _columns(row: list[str]) -> dict[str, int]:
-    names = [cell.strip().lstrip("\ufeff").lower() for cell in row]
-    found: dict[str, int] = {}
+def _set_date(line: ExpenseLine, said: str) -> None:
+    day = _date(said)
+    line.date = day.isoformat() if day else said
+    if day is None:
+        line.rejected.append("its date cannot be read" if said else "it has no date")
+    elif (parts := _SLASHES.fullmatch(said)) and int(parts[2]) <= 12 and int(parts[1]) <= 12 and parts[1] != parts[2]:
+        line.flags.append("its date can be read with the day first or with the month first")
+
+
+def _set_amount(line: ExpenseLine, said: str, cell: str, currency: str) -> None:
+    amount = read_amount(said)
+    line.currency, why = currency_of(amount.unit if amount else "", cell, currency.upper())
+    if amount is None:
+        shown = escape_control(" ".join(said.split()), 40)
+        line.rejected.append(f"its amount {shown!r} cannot be read" if shown else "it has no amount")
+    elif abs(amount.value) >= 10**9:
+        line.rejected.append("its amount is out of all bounds")
+    elif why:
+        line.rejected.append(why)
+    else:
+        line.amount = f"{amount.value:.2f}"
+        zero = ["an amount of zero"] if amount.value == 0 else []
+        line.flags += ["a negative amount"] if amount.value < 0 else zero
+    if not why and not re.fullmatch(r"[A-Z]{3}", line.currency):
+        line.rejected.append(f"its currency {line.currency[:40]!r} is none")
+
+
+def _place(names: Sequence[str], column: str) -> int | None:
+    return next((names.index(name) for name in COLUMNS[column] if name in names), None)
+
+
+def _problem(names: Sequence[str], columns: Mapping[str, int]) -> str:
+    """Why no line of a file can be read; empty where they can."""
+    if missing := [name for name in REQUIRED if name not in columns]:
+        return f"the file has no column {' and no column '.join(missing)}"
     for column, known in COLUMNS.items():
-        at = next((names.index(name) for name in known if name in names), None)
-        if at is not None:
-            found[column] = at
-    return found
-
-
-def _numbers(text: str, header: int) -> Iterator[int]:
-    """The numbers of the lines after the header that hold something."""
-    return (n for n, line in enumerate(text.splitlines(), 1) if n > header and line.strip(" ,;\t"))
+        found = [name for name in names if name in known]
+        if len(found) > (1 if column in MONEY else len(set(found))):
+            return f"the file has more than one column for the {column}: {', '.join(found)[:100]}"
+    return ""
 
 
 def _date(text: str) -> date | None:
@@ -153,8 +155,3 @@ def _date(text: str) -> date | None:
         except ValueError:
             continue
     return None
-
-
-def _delimiter(text: str) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(",;\t", key=first.count)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import sys
 import threading
 from contextlib import AsyncExitStack, suppress
@@ -16,7 +17,7 @@ from scripts.plan import Plan, make_plan, new_run_id
 from scripts.results import EXIT_CODES
 from scripts.session import check_keys, log_to_file, open_existing, open_session, pools_of
 from scripts.talk import Talk
-from scripts.terminal import COMPLETE, FAILED, PARTIAL, USAGE, Json, Output, fix_of
+from scripts.terminal import COMPLETE, FAILED, PARTIAL, USAGE, Output, fix_of
 from workers.admission import RunOrder, check_run_id
 from workers.server import running_server
 from workers.sessions import session_goal, team_of
@@ -26,6 +27,7 @@ from workflows.sessions import MAX_MESSAGES, SessionSettings
 
 MAX_LINE = 200_000
 """Characters that are read of one line; what is longer is no message of any session."""
+WORDS = "/end ends the session, /quit leaves it as it is, /help says this; // begins a message with /"
 _SEVERITY = (COMPLETE, PARTIAL, FAILED, USAGE)
 
 _Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
@@ -68,9 +70,9 @@ async def chat(
     /,
     *,
     options: Annotated[Options, Parameter(name="*")] = NOTHING_ASKED,
-    as_json: Json = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object per reply.")] = False,
 ) -> int:
-    """Talk to an agent of a team; each line is a message. /end ends the session, /quit and Ctrl-C leave it as it is.
+    """Talk to an agent of a team; each line is a message. /end ends the session, /quit and Ctrl-C leave it, /help.
 
     Args:
         team: The team file, such as scripts/teams/ask.yaml; needed for a new session only.
@@ -141,11 +143,15 @@ async def _lines(talk: Talk, output: Output) -> int:
             return code
         if text == "/quit":
             break
-        if terminal and text.startswith("/") and not text.startswith("//"):
-            output.note("/end ends the session, /quit leaves it as it is; // begins a message with /")
+        if _is_word(text):
+            if text == "/help":
+                output.note(WORDS)
+            else:
+                output.error(f"there is no {text.split()[0][:40]}, and nothing was sent", WORDS)
+                code = max(code, USAGE, key=_SEVERITY.index)
             continue
         try:
-            reply = await talk.say(text[1:] if terminal and text.startswith("//") else text)
+            reply = await talk.say(text[1:] if text.startswith("//") else text)
         except ConfigurationInvalid as refused:
             output.error(str(refused), fix_of(refused))
             code = max(code, USAGE, key=_SEVERITY.index)
@@ -153,6 +159,11 @@ async def _lines(talk: Talk, output: Output) -> int:
             code = max(code, EXIT_CODES[reply.status], key=_SEVERITY.index)
     talk.leave()
     return COMPLETE if terminal else code
+
+
+def _is_word(text: str) -> bool:
+    """Whether a line is meant for this command: a slash and one name, and no path such as /etc/hosts."""
+    return re.fullmatch(r"/[A-Za-z?][\w-]*", text.split(maxsplit=1)[0]) is not None
 
 
 async def _read_line(prompt: str) -> str | None:

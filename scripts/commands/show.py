@@ -15,8 +15,9 @@ from scripts.session import Session, open_existing, quiet
 from scripts.talk import session_object
 from scripts.terminal import COMPLETE, Json, Output
 from workers.runs import read_input, read_result
-from workers.sessions import is_session, read_session
+from workers.sessions import SessionView, is_session, read_session
 from workers.settings import load_settings
+from workers.spent import with_spent
 from workers.team_file import nearest
 from workflows.contracts import RunInput, RunResult
 
@@ -42,16 +43,20 @@ async def show(
     async with open_existing(settings, output) as session:
         handle, description = await find_run(session, run)
         given = await read_input(session.client, run)
-        result = None if is_running(description) else await read_result(handle)
+        ended = not is_running(description)
+        result = await with_spent(session.client, given, await read_result(handle)) if ended else None
         value = _summary(session, description, given, result)
         talked = await read_session(session.client, run) if is_session(description) else None
         if talked:
             value["session"] = session_object(talked)
+        ref = None
         if thread or step:
-            ref = _thread_of(result, step) if step else result.thread if result else talked.thread if talked else None
+            ref = _thread_of(run, result, step) if step else _last_thread(result, talked)
             value["thread"] = await _conversation(session, given.scope_id, ref)
         output.object(value)
         _print(value, given, result, output)
+        if thread and ref is None and not talked:
+            _say_where_threads_are(run, result, output)
     return COMPLETE
 
 
@@ -85,18 +90,46 @@ def _summary(
             {"call": call.activity_type.name, "attempt": call.attempt, "failure": call.last_failure.message}
             for call in description.raw_description.pending_activities
         ],
-        "ui": session.ui_of(description.id),
+        # A server that this command has started ends with it, and its UI too.
+        "ui": "" if session.server.origin == "started" else session.ui_of(description.id),
     }
 
 
-def _thread_of(result: RunResult | None, step: str) -> ThreadRef | None:
-    found = {report.step: report.thread for report in result.steps} if result else {}
-    if step not in found:
+def _last_thread(result: RunResult | None, talked: SessionView | None) -> ThreadRef | None:
+    if result and result.thread:
+        return result.thread
+    return talked.thread if talked else None
+
+
+def _thread_of(run: str, result: RunResult | None, step: str) -> ThreadRef | None:
+    if result is None:
         raise ConfigurationInvalid(
-            f"the run {'has' if result else 'has not ended, and shows'} no step {step!r}",
-            fix=nearest(step, sorted(found)),
+            f"the run has not ended: its step {step!r} can be shown when it has",
+            fix=f"ostinato watch {run} shows its steps as they happen",
+        )
+    found = {report.step: report.thread for report in result.steps}
+    if step not in found:
+        raise ConfigurationInvalid(f"the run has no step {step!r}", fix=nearest(step, sorted(found)))
+    if found[step] is None:
+        talking = sorted(name for name, ref in found.items() if ref)
+        raise ConfigurationInvalid(
+            f"the step {step!r} has no conversation",
+            fix=f"those that have one: {', '.join(talking[:MAX_NOTES]) or 'none'}",
         )
     return found[step]
+
+
+def _say_where_threads_are(run: str, result: RunResult | None, output: Output) -> None:
+    if result is None:
+        output.note(f"the conversations can be shown when the run has ended; ostinato watch {run} shows its steps")
+        return
+    talking = [report.step for report in result.steps if report.thread]
+    if not talking:
+        output.note("no step of this run has a conversation")
+        return
+    more = f", and {len(talking) - MAX_NOTES} more" if len(talking) > MAX_NOTES else ""
+    output.note(f"conversations by step: ostinato show {run} --step {talking[0]}")
+    output.note(f"steps with one: {', '.join(talking[:MAX_NOTES])}{more}")
 
 
 async def _conversation(session: Session, run_id: str, ref: ThreadRef | None) -> list[dict[str, Any]]:
@@ -126,11 +159,6 @@ def _print_under_way(value: dict[str, Any], output: Output) -> None:
             f"session with {talked['agent']}: {talked['messages']} messages, {talked['waiting']} waiting, "
             f"{talked['tokens']} tokens, {talked['cost_usd']:.4f} USD"
         )
-    if talked := value.get("session"):
-        output.text(
-            f"session with {talked['agent']}: {talked['messages']} messages, {talked['waiting']} waiting, "
-            f"{talked['tokens']} tokens, {talked['cost_usd']:.4f} USD"
-        )
     for call in value["pending"]:
         output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
 
@@ -143,6 +171,12 @@ def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, out
         output.text(f"input: {files['files']} files, {files['bytes']} bytes, {files['skipped']} skipped")
     output.text(f"started: {value['started']}, ended: {value['ended'] or 'not yet'}, events: {value['events']}")
     _print_under_way(value, output)
+    if result:
+        usage = result.usage
+        output.text(
+            f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
+            f"{usage.tokens} tokens, {usage.cost_usd:.4f} USD"
+        )
     for step in value.get("steps", ()):
         output.text(
             f"step {step['step']} ({step['agent']}): {step['status']}, {step['attempts']} attempts, "
@@ -152,7 +186,8 @@ def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, out
     _print_files(value.get("stored_artifacts", ()), output)
     if failure := value.get("failure"):
         output.text(f"failure: {failure['kind']}: {failure['message']}")
-        output.text(f"fix: {failure['fix']}")
+        if failure["fix"]:
+            output.text(f"fix: {failure['fix']}")
     if value["ui"]:
         output.text(f"watch it: {value['ui']}")
     if result and result.output is not None:

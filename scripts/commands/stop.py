@@ -9,8 +9,9 @@ from cyclopts import Parameter
 from scripts.lookup import find_run, is_running
 from scripts.session import log_to_file, open_existing, serve_here, unserved
 from scripts.terminal import COMPLETE, FAILED, Json, Output
-from workers.runs import read_result
+from workers.runs import read_input, read_result
 from workers.settings import load_settings
+from workers.spent import with_spent
 
 STOP_SECONDS = 30.0
 """A cancelled run ends when its calls have: they learn of it with their next heartbeat, within a second."""
@@ -39,11 +40,21 @@ async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = 
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 result = await read_result(handle)
+            if was_running:
+                result = await with_spent(session.client, await read_input(session.client, run), result)
         except TimeoutError:
             output.error(
                 f"the run {run} did not end within {STOP_SECONDS:.0f} s", f"ostinato stop {run} --force ends it at once"
             )
             return FAILED
         output.text(f"stopped run {run}" if was_running else f"run {run} has ended already: {result.status.value}")
+        if was_running:
+            usage = result.usage
+            output.text(
+                f"used until then: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
+                f"{usage.tokens:,} tokens, {usage.cost_usd:.4f} USD"
+            )
+        for sentence in result.missing if was_running else ():
+            output.note(sentence)
         output.object({"run_id": run, "workflow_id": run, "stopped": was_running, "status": result.status.value})
     return COMPLETE

@@ -2,26 +2,33 @@
 
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.live import Live
 
 from scripts.lookup import find_run, is_running
 from scripts.results import EXIT_CODES
 from scripts.session import Session, open_existing, pools_of, quiet, unserved
-from scripts.terminal import Json, Output
+from scripts.terminal import Output
 from scripts.tree import RunTree, plain_line, progress_object
 from workers.following import follow
 from workers.runs import RunHandle, read_input, read_result
 from workers.settings import load_settings
+from workers.spent import with_spent
 from workflows.contracts import RunResult
 
 FRAMES = 4
 """Pictures of the live tree a second."""
 
 
-async def watch(run: str, /, *, as_json: Json = False) -> int:
+_Lines = Annotated[
+    bool, Parameter(name="--json", negative="", help="Print one JSON object per line: each change, then the end.")
+]
+
+
+async def watch(run: str, /, *, as_json: _Lines = False) -> int:
     """Watch a run until it ends: a live tree in a terminal, one line for each change elsewhere.
 
     Args:
@@ -38,7 +45,7 @@ async def watch(run: str, /, *, as_json: Json = False) -> int:
         if running and (missing := await unserved(session.client, pools_of(given.queues))):
             output.note(f"no worker serves {', '.join(missing)}: the run waits for one; see `ostinato up`")
         if running and sys.stdout.isatty() and not as_json:
-            result = await _live(session, handle, tree)
+            await _live(session, handle, tree)
         else:
             async for progress in follow(session.client, run):
                 tree.add(progress)
@@ -47,7 +54,8 @@ async def watch(run: str, /, *, as_json: Json = False) -> int:
                 elif running:
                     output.text(plain_line(progress))
                 output.flush()
-            result = await _result(handle)
+        result = await read_result(handle, rpc_timeout=timedelta(seconds=60))
+        result = await with_spent(session.client, given, result)
         tree.settle(result)
         if not as_json:
             _console().print(tree.show(final=True))
@@ -55,22 +63,17 @@ async def watch(run: str, /, *, as_json: Json = False) -> int:
     return EXIT_CODES[result.status]
 
 
-async def _live(session: Session, handle: RunHandle, tree: RunTree) -> RunResult:
+async def _live(session: Session, handle: RunHandle, tree: RunTree) -> None:
     """The tree as it grows; it gives way to the final one."""
-    with Live(console=_console(), get_renderable=tree.show, refresh_per_second=FRAMES, transient=True):
+    with Live(console=_console(), get_renderable=tree.live, refresh_per_second=FRAMES, transient=True):
         async for progress in follow(session.client, handle.id):
             tree.add(progress)
-    return await _result(handle)
 
 
 def _console() -> Console:
     # Where nobody says how wide it is, no line is broken.
     width = None if sys.stdout.isatty() else 400
     return Console(highlight=False, markup=False, emoji=False, width=width)
-
-
-async def _result(handle: RunHandle) -> RunResult:
-    return await read_result(handle, rpc_timeout=timedelta(seconds=60))
 
 
 def _end(run: str, result: RunResult, output: Output) -> None:

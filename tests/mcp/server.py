@@ -109,9 +109,33 @@ class Faults:
             await Response(status_code=400)(scope, receive, send)
         elif (b"mcp-name", b"cut") in headers:
             half = {"content-type": "application/json", "content-length": "1000"}
-            await Response(b"{", headers=half)(scope, receive, send)
+            whole = state().get("cut")
+            answer = Response(whole, media_type="application/json") if whole else Response(b"{", headers=half)
+            await answer(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+
+def serve_by_hand(told: dict[str, Any]) -> None:
+    """What no library would send: TOOLS tools at once, an endless listing, ANSWER in the place of a result."""
+    tools = [{"name": f"t{n}", "inputSchema": {"type": "object"}} for n in range(told.get("tools", 1))]
+    server = {"capabilities": {"tools": {}}, "serverInfo": {"name": "by hand", "version": "1"}}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        method = asked["method"]
+        answer = '"error":{"code":-32601,"message":"unknown"}'
+        if method == "initialize":
+            version = asked["params"]["protocolVersion"]
+            answer = f'"result":{json.dumps({**server, "protocolVersion": version})}'
+        elif method == "tools/list":
+            note(method)
+            pages = {"nextCursor": "more"} if told.get("endless") else {}
+            answer = f'"result":{json.dumps({"tools": tools, **pages})}'
+        elif method == "tools/call":
+            note(method)
+            answer = told["answer"].replace("ID", str(asked["id"]))
+        if "id" in asked:
+            print(f'{{"jsonrpc":"2.0","id":{json.dumps(asked["id"])},{answer}}}', flush=True)
 
 
 async def serve_http(port_file: Path) -> None:
@@ -129,7 +153,9 @@ if __name__ == "__main__":
         sys.exit("no license found")
     if "mute" in state():
         sys.stdin.read()
-    if sys.argv[2:3] == ["http"]:
+    if "by_hand" in state():
+        serve_by_hand(state()["by_hand"])
+    elif sys.argv[2:3] == ["http"]:
         asyncio.run(serve_http(Path(sys.argv[3])))
     else:
         build().run()

@@ -124,4 +124,9 @@ def lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     status = Path(f"/proc/{pid}/status")
-    return "zombie" not in status.read_text() if status.exists() else True
+    try:
+        return "zombie" not in status.read_text()
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # no such file system here
+    except ProcessLookupError:
+        return False  # it ended between the two looks

@@ -15,7 +15,7 @@ from activities.contracts.mcp import McpListing, McpListRequest, McpServer
 from activities.contracts.messages import ToolCall
 from activities.contracts.profile import AgentProfile, Effect
 from activities.contracts.steps import StepKey
-from activities.mcp.base import McpClients, McpOff, listing_hash
+from activities.mcp.base import MAX_PAGES, McpClients, McpOff, listing_hash
 from activities.mcp.listing import McpActivities
 from activities.mcp.pins import Pins
 from activities.object_store import ObjectStore
@@ -162,6 +162,22 @@ async def test_what_is_not_allowed_is_neither_listed_nor_called(store: ObjectSto
     detail = await failure(store, McpOff(), listing, "s__add", a=1, b=2)
     assert detail.kind.value == "configuration_invalid"
     assert real.effects() == []
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "pages"), [({"tools": 201}, 1), ({"endless": True}, MAX_PAGES)], ids=["too many", "endless"]
+)
+async def test_a_listing_without_end_is_refused(
+    store: ObjectStore, real: RealServer, by_hand: dict[str, Any], pages: int
+) -> None:
+    real.write(by_hand=by_hand)
+    async with pool_for(real) as pool:
+        detail = await refusal(store, pool, real.declared(), ["s__t0"], "run")
+    assert (detail.kind.value, detail.retryable) == ("configuration_invalid", False)
+    assert detail.message.startswith("the MCP server 's' lists more than 200 tools")
+    assert detail.fix.startswith("use a server with fewer tools")
+    assert real.effects() == ["tools/list"] * pages
+    assert len(real.pids()) == 1
 
 
 async def test_a_once_tool_is_called_at_most_once_whatever_its_server_does(

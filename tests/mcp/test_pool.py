@@ -195,10 +195,45 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 async def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
     real = stdio_server(tmp_path, mute=True)
     async with pool_for(real) as pool:
-        with pytest.raises(ToolFailed, match=r"not ready within 0.5 s"):
+        with pytest.raises(ToolFailed, match=r"not ready within 0.5 s") as caught:
             await pool.list_tools("s", real.endpoint, 0.5)
+        assert "timeout_seconds" in caught.value.fix
         await until(real.pids)
     assert not any(map(lives, real.pids()))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param('"result":"what"', id="no object"),
+        pytest.param(r'"result":{"content":[{"type":"text","text":"\ud800"}]}', id="half a character"),
+        pytest.param('"answer":{}', id="no result"),
+        pytest.param('"result":{"content":7}', id="no content"),
+    ],
+)
+async def test_an_answer_that_cannot_be_read_ends_its_call_at_once(tmp_path: Path, answer: str) -> None:
+    """What is no message at all, or names no request, belongs into a log."""
+    noise = (
+        '"id":"\\ud800"}\n{"id":null}\n{"id":[7]}\n{"id":99}\n[]\n' + "[" * 100_000 + '\n}{\n{"jsonrpc":"2.0","id":ID,'
+    )
+    real = stdio_server(tmp_path, by_hand={"answer": noise + answer})
+    async with pool_for(real) as pool, asyncio.timeout(15):
+        once = await listed(pool, real, "t0")
+        with pytest.raises(ToolFailed, match="none that MCP knows"):
+            await call(pool, once)  # which leaves the effect unknown
+        with pytest.raises(McpToolError, match="none that MCP knows"):
+            await call(pool, once.model_copy(update={"effect": Effect.READ}))
+    assert real.effects().count("tools/call") == 2
+    assert len(real.pids()) == 1, "the connection is still good"
+
+
+async def test_so_does_one_over_http(tmp_path: Path) -> None:
+    async with http_server(tmp_path, cut='{"jsonrpc":"2.0","id":1,"result":"what"}') as real, pool_for(real) as pool:
+        once = await listed(pool, real, "cut")
+        with pytest.raises(ToolFailed, match="none that MCP knows"):
+            await call(pool, once)
+        with pytest.raises(McpToolError, match="none that MCP knows"):
+            await call(pool, once.model_copy(update={"effect": Effect.READ}))
 
 
 async def test_a_tool_that_changed_is_not_called(tmp_path: Path) -> None:

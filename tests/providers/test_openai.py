@@ -210,6 +210,7 @@ async def test_what_no_contract_holds_is_malformed_and_never_cut(
     with pytest.raises(MalformedAnswer) as caught:
         await provider.request(ask())
     assert len(str(caught.value)) < 1000
+    assert "262,14" in str(caught.value) or "8 MiB" in str(caught.value), "the sizes are named"
 
 
 async def test_half_a_character_is_replaced_because_nothing_can_store_it(

@@ -7,8 +7,10 @@ from email.utils import format_datetime
 import pytest
 from pydantic import SecretStr
 
+from activities.contracts.base import MAX_TEXT
 from activities.contracts.messages import UserMessage
 from activities.errors import (
+    AnswerTooLong,
     AuthenticationFailed,
     ContextExceeded,
     MalformedAnswer,
@@ -32,6 +34,7 @@ from tests.providers.fake_openai import (
     cut_within,
     echo_the_key,
     failure,
+    huge,
     model_not_found,
     no_choices,
     quota_exhausted,
@@ -77,6 +80,7 @@ async def fail_with(reply: Responder, *, timeout_seconds: float = 10.0) -> Provi
         pytest.param(as_json({"choices": [{"index": 0}]}), MalformedAnswer, True, id="choice without message"),
         pytest.param(Reply(), MalformedAnswer, True, id="empty body"),
         pytest.param(Reply(b"\xff\xfe\x00"), MalformedAnswer, True, id="no UTF-8"),
+        pytest.param(huge(MAX_TEXT + 1), AnswerTooLong, False, id="too long"),
         pytest.param(cut_before(), ProviderUnavailable, True, id="cut before"),
         pytest.param(cut_within(), ProviderUnavailable, True, id="cut within"),
     ],

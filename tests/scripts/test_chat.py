@@ -59,6 +59,14 @@ def test_lines_are_messages_and_a_session_goes_on_after_everything_has_ended(cli
     assert shown["session"]["tokens"] == again["total_tokens"]
     assert [message["text"] for message in shown["thread"] if message["text"] == QUESTION] == [QUESTION] * 3
 
+    assert cli.run("show", "talk").out.count("session with researcher") == 1
+
+    words = cli.run("chat", "--id", "talk", given="/help\n/nope really\n/quit\n")
+    assert words.code == 2, words.err
+    assert "/end ends the session" in words.err
+    assert "there is no /nope, and nothing was sent" in words.err
+    assert cli.run("show", "talk", "--json").json()["session"]["messages"] == 3
+
     ended = cli.run("chat", "--id", "talk", given="/end\n")
     assert (ended.code, "has ended" in ended.err) == (0, True), ended.err
     late = cli.run("chat", "--id", "talk", "--message", "Still there?")

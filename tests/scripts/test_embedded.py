@@ -92,6 +92,10 @@ def test_ctrl_c_ends_an_embedded_run_at_once_and_stop_ends_it_for_good(cli: Cli)
         "stopped": True,
         "status": "failed",
     }
+    shown = cli.run("show", "later").out
+    assert "failed, 1 attempts" in shown  # its one step, although the run has no result of its own
+    assert "failure: cancelled" in shown
+    assert "fix:" not in shown
     again = cli.run(*command)
     assert again.code == 1
     assert "ended already: run later" in again.err
@@ -132,6 +136,19 @@ def test_a_partial_result_exits_with_3_and_says_what_is_missing(cli: Cli) -> Non
     assert (ended.code, value["status"]) == (3, "partial"), ended.err
     assert value["failure"]["kind"] == "limit_exceeded"
     assert value["failure"]["message"] in value["missing"]
+
+
+def test_run_says_soon_that_its_server_does_not_answer(cli: Cli) -> None:
+    process = cli.start("run", "gated.yaml", "--goal", "olga", "--id", "lost")
+    until(lambda: cli.arrived("olga"))
+    state = json.loads((cli.home / "server" / "state.json").read_text())
+    os.kill(state["keeper_pid"], signal.SIGKILL)
+    os.kill(state["server_pid"], signal.SIGKILL)
+    killed = time.monotonic()
+    assert process.stderr
+    assert any("the Temporal server does not answer: waiting up to 60 s" in line for line in process.stderr)
+    assert time.monotonic() - killed < 20  # the SDK alone would say it after a minute
+    assert interrupt(process, signal.SIGKILL).code == -signal.SIGKILL
 
 
 def test_up_ends_with_a_reason_when_its_server_and_keeper_are_killed(cli: Cli) -> None:

@@ -129,7 +129,7 @@ async def test_only_what_is_old_and_in_nobodys_use_goes(site: Site) -> None:
     assert only_result.exists()
     done = await site.gc()
     assert {**planned, "dry_run": False} == done
-    assert {str(row["lineage"]) for row in done["deleted"]} == {*gone, "result-only"}  # type: ignore[attr-defined]
+    assert {str(row["lineage"]) for row in done["deleted"]} == {*gone, "result-only"}  # type: ignore[attr-defined]  # JSON
     assert (done["lineages"], done["objects"], done["bytes"]) == (3, 4, 2 * len("gone 0") + 2 * len("gone.a 0"))
     assert done["kept"] == {"open": 2, "young": 4, "foreign": 2}
     assert not any([await site.exists(scope_id) for scope_id in gone])

@@ -10,7 +10,9 @@ import pytest
 from tests.scripts.support import ROOT
 
 SETUP = 'cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1\necho preparing\nexport PATH="$PWD/bin:$PATH"\n'
-OSTINATO = '#!/bin/sh\npwd\nfor argument in "$@"; do printf "<%s>" "$argument"; done\nexit 3\n'
+OSTINATO = (
+    '#!/bin/sh\npwd\necho "home $OSTINATO_HOME"\nfor argument in "$@"; do printf "<%s>" "$argument"; done\nexit 3\n'
+)
 
 
 @pytest.fixture
@@ -35,10 +37,11 @@ def quickstart(project: Path, *arguments: str) -> "subprocess.CompletedProcess[s
 
 def test_without_arguments_it_asks_the_projects_own_documentation(project: Path) -> None:
     ended = quickstart(project)
-    folder, command = ended.stdout.splitlines()
-    assert Path(folder) == project
-    assert command.startswith("<run><scripts/teams/brief.yaml><--goal=What happens to a run")
-    assert command.endswith("<--input=.><--include><README.md><--include><*/README.md>")
+    folder, home, command = ended.stdout.splitlines()
+    assert home == f"home {project}/.ostinato"
+    assert Path(folder) == project.parent / "caller"
+    assert command.startswith(f"<run><{project}/scripts/teams/brief.yaml><--goal=What happens to a run")
+    assert command.endswith(f"<--input={project}><--include><README.md><--include><*/README.md>")
     assert ended.returncode == 3
     assert "set-up: ready after" in ended.stderr
     assert "preparing" in ended.stderr
@@ -48,12 +51,16 @@ def test_a_relative_folder_is_the_callers_and_options_are_passed_on(project: Pat
     ended = quickstart(project, "my docs", "-why?", "--provider", "openai", "--json")
     assert ended.returncode == 2
     ended = quickstart(project, "my docs", "--provider", "openai", "--json", "--", "-why?")
-    command = ended.stdout.splitlines()[1]
+    _, home, command = ended.stdout.splitlines()
+    assert home == f"home {project}/.ostinato"
     assert f"<--goal=-why?><--input={project.parent / 'caller' / 'my docs'}>" in command
     assert command.endswith("<--provider><openai><--json>")
 
 
-@pytest.mark.parametrize("arguments", [["a", "b", "c"], ["--provider"], ["--inptu", "x"]])
+WRONG = [["a", "b", "c"], ["--provider"], ["--inptu", "x"], ["docs"], ["docs", ""], ["docs", " \n"], ["", "Why?"]]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
 def test_wrong_arguments_are_refused_before_anything_is_set_up(project: Path, arguments: list[str]) -> None:
     ended = quickstart(project, *arguments)
     assert ended.returncode == 2

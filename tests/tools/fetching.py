@@ -33,7 +33,7 @@ class Raw:
 
     def allowing(self, *more: str, **changes: object) -> Fetcher:
         """A fetcher that may reach this server by its number, and nothing else that is not public."""
-        return Fetcher(FetchPolicy.parse([f"127.0.0.1:{self.port}", *more]), **changes)  # type: ignore[arg-type]
+        return Fetcher(FetchPolicy.parse([f"127.0.0.1:{self.port}", *more]), **changes)  # type: ignore[arg-type]  # test doubles
 
 
 @asynccontextmanager

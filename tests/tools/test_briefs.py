@@ -144,6 +144,36 @@ async def test_an_answer_that_is_not_in_the_documents_is_accepted_at_once(found:
     assert answer["output"]["claims"] == []
 
 
+async def test_what_nobody_checks_does_not_come_from_the_model() -> None:
+    written = Written()
+    parts = ["may ships enter?", "May ships enter free of charge: all dues were abolished?", "at", "may ships enter?"]
+    found = await gate(draft_of(GOOD, unanswered=parts) | {"title": "The hourly rate is 500 EUR"}, written)
+    assert found["output"]["title"] == "May ships enter at night?"
+    assert found["output"]["unanswered"] == ["may ships enter?"]
+    markdown = written.files["brief.md"].decode()
+    assert markdown.startswith("# May ships enter at night?\n\n")
+    assert "500" not in markdown
+    assert "abolished" not in markdown
+
+
+@pytest.mark.parametrize(("lies", "said"), [(1, "1 claim of the draft was"), (2, "2 claims of the draft were")])
+async def test_nothing_kept_and_nothing_found_are_told_apart(lies: int, said: str) -> None:
+    written = Written()
+    await gate(draft_of(*[LIE] * lies), written, final=True)
+    below = written.files["brief.md"].decode().partition("\n\nnot in these documents\n\n")[2]
+    assert below.startswith(f"{said} dropped because")
+    await gate({"found": False, "claims": []}, written)
+    assert "because" not in written.files["brief.md"].decode().partition("## How it was checked")[0]
+
+
+async def test_the_brief_says_what_the_gate_does_not_prove() -> None:
+    written = Written()
+    await gate(draft_of(GOOD), written)
+    checked = written.files["brief.md"].decode().partition("## How it was checked")[2]
+    assert "Code compared each quotation with its document" in checked
+    assert "that the claims answer the question, or answer it completely, this does not prove" in checked
+
+
 async def test_a_draft_that_is_text_with_json_in_it_is_read() -> None:
     assert (await gate(json.dumps(draft_of(GOOD))))["accepted"]
 

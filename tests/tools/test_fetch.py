@@ -208,7 +208,7 @@ async def silence(head: str, writer: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize("answer", [drip, silence])
 async def test_a_server_that_takes_its_time_is_left(answer: object) -> None:
     begun = time.monotonic()
-    async with serving(answer) as raw:  # type: ignore[arg-type]
+    async with serving(answer) as raw:  # type: ignore[arg-type]  # test doubles
         with pytest.raises(ValueError, match=r"within 0\.5 s"):
             await raw.allowing(seconds=0.5).fetch(raw.url())
     assert time.monotonic() - begun < 5

@@ -155,3 +155,4 @@ async def test_a_model_that_lies_gets_one_correction_and_its_lies_are_dropped(
     kept, _, dropped_part = files["brief.md"].partition("## Dropped")
     assert not any(lie["claim"] in kept for lie in LIES)
     assert all(lie["claim"] in dropped_part for lie in LIES)
+    assert files["brief.md"].startswith("# What is a pilot paid?\n\n"), "the model's own title is not used"

@@ -49,21 +49,59 @@ async def test_every_line_ends_in_one_state_with_its_reason_and_exact_sums(worke
     output: Any = result.output
     states = {line["line"].removeprefix("expenses.csv:"): line["state"] for line in table}
     assert states == {
-        **dict.fromkeys(["2", "3", "4", "5", "7", "9", "12"], "approved"),
-        **dict.fromkeys(["6", "8", "10", "11", "13", "17"], "suspicious"),
+        **dict.fromkeys(["2", "3", "4", "5", "7", "9"], "approved"),
+        **dict.fromkeys(["6", "8", "10", "11", "12", "13", "17"], "suspicious"),
         **dict.fromkeys(["14", "15", "16"], "rejected"),
     }  # fmt: skip
-    assert output["counts"] == {"approved": 7, "rejected": 3, "suspicious": 6}
-    assert output["totals"]["approved"] == {"EUR": "957.65", "USD": "149.00"}
+    assert output["counts"] == {"approved": 6, "rejected": 3, "suspicious": 7}
+    assert output["totals"]["approved"] == {"EUR": "957.65"}
+    assert output["totals"]["suspicious"]["USD"] == "149.00"
     assert output["approved_by_category"]["train"] == {"EUR": "22.80"}
     reasons = {line["line"]: "; ".join(line["reasons"]) for line in output["for_a_person"]}
     assert "the same date, person, merchant and amount as expenses.csv:7" in reasons["expenses.csv:8"]
     assert "131.90 EUR is over the limit of 80 for restaurant" in reasons["expenses.csv:6"]
+    assert reasons["expenses.csv:10"] == "gift: it says so"
+    assert reasons["expenses.csv:12"] == "it is in USD, and limits are in EUR"
     assert "a formula" in reasons["expenses.csv:13"]
     assert all(line["note"] == "Ask for the receipt." for line in output["for_a_person"])
-    assert "312.40" not in prompts, "no model sees an amount of a line that is in order"
+    for line in csv.DictReader(SAMPLE.read_text().splitlines()):
+        assert not line["Amount"] or line["Amount"] not in prompts, "no model sees an amount"
+    assert "the limit for restaurant" in prompts
+    assert "of 80" not in prompts
+    assert output["notes_dropped"] == 0
     assert next(line for line in table if line["line"].endswith(":13"))["description"].startswith("'=HYPERLINK")
     assert "## For a person to decide" in report
+
+
+async def test_a_model_that_lies_puts_no_amount_into_any_file(workers: Workers) -> None:
+    def lying(call: ProviderCall, index: int) -> ProviderAnswer:
+        answer = json.loads(clerk(call, index).text)
+        if "objection" in answer:
+            answer |= {"objection": "private", "reason": "The price of 77.77 € is a lie."}
+        return says_json(answer | {"note": "Pay 77.77 EUR."} if "note" in answer else answer)
+
+    async with workers(lying) as bench:
+        run = await bench.admit(TEAM, "Settle these expenses.", folder=SAMPLE)
+        result = await bench.finish(run)
+        files = [await artifact(bench, result, run.scope_id, f"expenses.{kind}") for kind in ("csv", "json", "md")]
+    output: Any = result.output
+    assert output["counts"] == {"rejected": 3, "suspicious": 13}
+    assert output["notes_dropped"] == 26
+    assert all("77" not in text for text in (*files, json.dumps(output)))
+
+
+async def test_more_lines_than_one_part_has_all_end_in_their_state(workers: Workers, tmp_path: Path) -> None:
+    rows = [f"2026-01-{n % 28 + 1:02},P{n},Bahn {n},Train ticket {n},{n}.10,EUR" for n in range(1, 121)]
+    (tmp_path / "x.csv").write_text("date,employee,merchant,description,amount,currency\n" + "\n".join(rows) + "\n")
+    async with workers(clerk) as bench:
+        result = await bench.run(TEAM, "Settle these expenses.", folder=tmp_path)
+        prompts = [call.messages[0].text for call in bench.provider.calls]
+    assert result.status is RunStatus.COMPLETE, result
+    output: Any = result.output
+    assert output["counts"] == {"approved": 120}
+    assert output["approved_by_category"] == {"train": {"EUR": "7272.00"}}
+    assert len(prompts) == 240
+    assert all(prompt.count("Bahn") == 1 for prompt in prompts), "each worker sees its own line only"
 
 
 async def test_lines_that_no_worker_manages_are_for_a_person_too(workers: Workers) -> None:

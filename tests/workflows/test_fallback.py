@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from activities.contracts.failures import FailureKind
-from activities.errors import AuthenticationFailed, ModelNotFound, Overloaded
-from activities.providers.base import ModelProvider
+from activities.errors import AnswerTooLong, AuthenticationFailed, ModelNotFound, Overloaded, RateLimited
+from activities.providers.base import ModelProvider, ProviderAnswer
 from tests.conftest import Bench, new_run_id
 from tests.support.scripted import ScriptedProvider, calls, in_order, says
 from tests.support.teams import one_agent
@@ -24,8 +25,8 @@ from workflows.teams.tree import TeamSpec
 class Named(ScriptedProvider):
     """A scripted provider of another name."""
 
-    def __init__(self, name: str, *answers: object) -> None:
-        super().__init__(in_order(*answers))  # type: ignore[arg-type]
+    def __init__(self, name: str, *answers: ProviderAnswer | Exception) -> None:
+        super().__init__(in_order(*answers))
         self.name = name
 
 
@@ -62,6 +63,24 @@ async def test_an_overloaded_model_is_tried_a_few_times_first(deployment: Deploy
         result = await run(bench, one_agent())
     assert result.output == "ok"
     assert len(first.calls) == ATTEMPTS_BEFORE_FALLBACK
+
+
+async def test_a_long_wait_is_not_waited_for_where_another_model_may_answer(deployment: Deployment) -> None:
+    first = Named("openai", RateLimited("slow down", retry_after=timedelta(seconds=60)))
+    second = Named("anthropic", says("ok"))
+    async with chain(deployment, first, second) as bench:
+        result = await run(bench, one_agent(limits={"seconds": 20}))
+    assert (result.status, result.output) == (RunStatus.COMPLETE, "ok")
+    assert (len(first.calls), len(second.calls)) == (1, 1)
+
+
+async def test_an_answer_too_long_is_paid_once_and_then_asked_of_the_next(deployment: Deployment) -> None:
+    first, second = Named("openai", AnswerTooLong("too long")), Named("anthropic", says("ok"))
+    async with chain(deployment, first, second) as bench:
+        result = await run(bench, one_agent())
+    assert result.output == "ok"
+    assert (len(first.calls), len(second.calls)) == (1, 1)
+    assert result.usage.model_calls == 2, "the provider charges for it"
 
 
 async def test_a_chain_that_is_used_up_ends_with_its_last_failure(deployment: Deployment) -> None:

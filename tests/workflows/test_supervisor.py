@@ -129,8 +129,8 @@ async def test_more_subtasks_than_allowed_are_named_and_not_begun(workers: Worke
 
 
 async def test_a_tool_decomposes(workers: Workers) -> None:
-    split = {"kind": "call", "name": "words", "tool": "split_words"}
-    split["arguments"] = {"goal": "$goal", "round": "$round", "results": "$results"}  # type: ignore[assignment]
+    arguments = {"goal": "$goal", "round": "$round", "results": "$results"}
+    split = {"kind": "call", "name": "words", "tool": "split_words", "arguments": arguments}
     async with workers(obedient) as bench:
         result = await bench.run(team(split=split, rounds=3, synthesis=None), "count these")
     assert result.status is RunStatus.COMPLETE
@@ -156,8 +156,8 @@ async def test_the_gates_problems_go_back_and_at_last_it_decides(
             return obedient(call, index)
         return says(second if "not good" in prompt(call) else "bad")
 
-    gate = {"kind": "call", "name": "gate", "tool": "strict_gate"}
-    gate["arguments"] = {"draft": "$draft", "final": "$final", "review": "$review"}  # type: ignore[assignment]
+    arguments = {"draft": "$draft", "final": "$final", "review": "$review"}
+    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": arguments}
     async with workers(writer) as bench:
         review = {"kind": "agent", "agent": "boss"}
         result = await bench.run(team(subtasks=SUBTASKS, gate=gate, review=review, corrections=corrections))
