@@ -113,11 +113,18 @@ class Ended:
         return value
 
 
-def until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:
-    """Wait for a condition."""
+def until(
+    condition: Callable[[], object], seconds: float = DEADLINE, *, by: "subprocess.Popen[str] | None" = None
+) -> None:
+    """Wait for a condition that the process ``by`` is to bring about; what it says is shown where it does not."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
+        if time.monotonic() > deadline or (by and by.poll() is not None):
+            said: tuple[str, str] | str = ""
+            if by:
+                by.kill()
+                said = by.communicate(timeout=DEADLINE)
+            raise AssertionError(f"the condition did not come true {said}")
         time.sleep(0.02)
 
 

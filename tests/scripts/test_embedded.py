@@ -57,10 +57,10 @@ def test_a_question_is_answered_from_documents_with_its_source(cli: Cli) -> None
 def test_a_killed_run_is_taken_up_again_by_the_same_command(cli: Cli) -> None:
     command = ["run", "gated.yaml", "--goal", "dora", "--id", "again", "--json"]
     killed = cli.start(*command)
-    until(lambda: cli.arrived("dora"))
+    until(lambda: cli.arrived("dora"), by=killed)
     assert interrupt(killed, signal.SIGKILL).code == -signal.SIGKILL
     again = cli.start(*command)
-    until(lambda: cli.calls("dora") == 2)
+    until(lambda: cli.calls("dora") == 2, by=again)
     cli.open_gate("dora")
     out, err = again.communicate(timeout=60)
     assert again.returncode == 0, err
