@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx2
 
-from activities.errors import MalformedAnswer
+from activities.errors import AnswerTooLong
 
 CONNECT_SECONDS = 10.0
 """A provider that does not accept a connection in this time will not do so later in the same attempt either."""
@@ -70,8 +70,10 @@ class _BoundedStream(httpx2.AsyncByteStream):
         async for chunk in self._stream:
             size += len(chunk)
             if size > MAX_BODY_BYTES:
-                message = f"The provider's answer is longer than {MAX_BODY_BYTES // 1024 // 1024} MiB."
-                raise MalformedAnswer(message)
+                raise AnswerTooLong(
+                    f"the provider's answer is longer than {MAX_BODY_BYTES >> 20} MiB",
+                    fix="lower limits.output_tokens, or ask for less",
+                )
             yield chunk
 
     async def aclose(self) -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from activities.errors import (
+    AnswerTooLong,
     AuthenticationFailed,
     ContextExceeded,
     MalformedAnswer,
@@ -98,8 +99,8 @@ async def fail_with(reply: Responder, **options: object) -> ProviderError:
         pytest.param(Reply(b"\xff\xfe\x00"), MalformedAnswer, True, id="no UTF-8"),
         pytest.param(
             message(thinking("x" * MAX_BODY_BYTES), {"type": "text", "text": "ok"}),
-            MalformedAnswer,
-            True,
+            AnswerTooLong,
+            False,
             id="too long",
         ),
         pytest.param(cut_before(), ProviderUnavailable, True, id="cut before"),

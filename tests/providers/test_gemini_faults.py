@@ -3,6 +3,7 @@
 import pytest
 
 from activities.errors import (
+    AnswerTooLong,
     AuthenticationFailed,
     ContextExceeded,
     MalformedAnswer,
@@ -102,8 +103,8 @@ async def fail_with(reply: Responder, **options: object) -> ProviderError:
         pytest.param(Reply(b"\xff\xfe\x00"), MalformedAnswer, True, id="no UTF-8"),
         pytest.param(
             candidate({"text": "x" * MAX_BODY_BYTES, "thought": True}, {"text": "ok"}),
-            MalformedAnswer,
-            True,
+            AnswerTooLong,
+            False,
             id="too long",
         ),
         pytest.param(cut_before(), ProviderUnavailable, True, id="cut before"),
