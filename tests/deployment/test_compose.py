@@ -25,6 +25,7 @@ HELPERS = ROOT / "workers" / "compose"
 PARSER_VERSION = "2.16.2"
 PARSER = f"github.com/compose-spec/compose-go/v2/cmd@v{PARSER_VERSION}"
 INSTALL_SECONDS = 300.0
+pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 60)  # the first test on a machine builds the parser
 FOR_TESTS_ONLY = {
     "frontend.WorkflowTimeSkippingEnabled",
     "system.forceSearchAttributesCacheRefreshOnRead",

@@ -7,7 +7,7 @@ from tests.deployment.stack import Missing
 
 
 @pytest.mark.serial
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)  # the first time on a machine the schema tool is built
 def test_a_run_on_postgresql_outlives_a_worker_and_the_server() -> None:
     try:
         took = tried(print, short=True)
