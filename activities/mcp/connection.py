@@ -228,7 +228,7 @@ class Connection:
         if self._client is None:
             raise self._failed("it is not connected")
         try:
-            return await self._while_alive(self._client.session.send_request(request, kind))  # type: ignore[type-var]
+            return await self._while_alive(self._client.session.send_request(request, kind))  # type: ignore[type-var]  # the library asks for its own union of results
         except MCPError as error:
             if BYTE_LIMIT in error.message or self._ending.too_large:
                 raise self._too_large() from None
