@@ -20,6 +20,9 @@
     ├── ContractViolated        an output that does not fit after every correction; not retried
     ├── LimitExceeded           turns, calls, tokens or cost are used up; not retried
     ├── DeadlineExceeded        the time is used up; not retried
+    ├── HandoffRejected         the next owner does not take the step; not retried: re-routed, or failed
+    ├── NotAllowed              a gate or a person refuses the action; not retried
+    │   └── Halted                  and nothing more of the run is to be done
     ├── PayloadTooLarge         a value over the bound, in either direction; not retried
     ├── StoreUnavailable        the object store does not answer; retried
     ├── BlobMissing             a referenced blob is gone or is not what its digest says; not retried
@@ -193,6 +196,25 @@ class DeadlineExceeded(OstinatoError):
 
     kind = FailureKind.DEADLINE_EXCEEDED
     origin = Origin.AGENT
+
+
+class HandoffRejected(OstinatoError):
+    """The next owner does not take the step. Not retried: the sender's pattern re-routes it, or fails."""
+
+    kind = FailureKind.HANDOFF_REJECTED
+
+
+class NotAllowed(OstinatoError):
+    """A grant, the deployment's policy or a person refuses the action. Not retried."""
+
+    kind = FailureKind.NOT_ALLOWED
+    origin = Origin.OPERATOR
+
+
+class Halted(NotAllowed):
+    """A gate ends the run at this action. Not retried."""
+
+    kind = FailureKind.HALTED
 
 
 class PayloadTooLarge(OstinatoError):

@@ -91,6 +91,8 @@ class ToolActivities:
     async def _shown(self, request: ToolRequest, response: ToolResponse) -> ToolResponse:
         """The response with its text, which is stored with the message and only there, for people to see."""
         scope, call_id = request.key.scope_id, request.call.tool_call_id
+        if response.message is None:
+            return response
         (message,) = await self._threads.load(scope, [response.message.digest])
         if isinstance(message, ToolMessage) and message.tool_call_id != call_id:
             # A record of an earlier run answers a call that the provider has numbered anew.

@@ -90,6 +90,7 @@ def make_node_plan(profile: AgentProfile, digest: str) -> NodePlan:
         ),
         prompt_tokens=profile_tokens(profile) if profile.models else 0,
         effects=tuple(spec.name for spec in profile.tools if spec.effect is not Effect.READ),
+        once=tuple(spec.name for spec in profile.tools if spec.effect is Effect.ONCE),
     )
 
 

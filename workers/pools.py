@@ -23,10 +23,11 @@ from workers.settings import Settings
 from workflows import policies, steps
 from workflows.patterns.agent import AgentWorkflow
 from workflows.patterns.call import CallWorkflow
+from workflows.patterns.pipeline import PipelineWorkflow
 from workflows.patterns.session import SessionWorkflow
 from workflows.patterns.supervisor import SupervisorWorkflow
 
-ALL_WORKFLOWS: tuple[type, ...] = (AgentWorkflow, CallWorkflow, SupervisorWorkflow, SessionWorkflow)
+ALL_WORKFLOWS: tuple[type, ...] = (AgentWorkflow, CallWorkflow, PipelineWorkflow, SupervisorWorkflow, SessionWorkflow)
 
 PROVIDERS = ("offline", "openai", "anthropic", "gemini")
 POOLS = ("workflows", "tools", *(f"models-{name}" for name in PROVIDERS))

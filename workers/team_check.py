@@ -13,7 +13,18 @@ from activities.tools.base import Tool
 from workers.team_file import nearest
 from workflows.call_step import reference_of
 from workflows.teams.bounds import CHILD_EVENTS, dispatches
-from workflows.teams.tree import AgentNode, CallNode, Node, SupervisorNode, TeamSpec, node_name, walk
+from workflows.teams.tree import (
+    AgentNode,
+    CallNode,
+    Node,
+    PipelineNode,
+    SupervisorNode,
+    TeamSpec,
+    WorkflowNode,
+    node_key,
+    node_name,
+    walk,
+)
 
 MAX_EVENTS = 10_000
 """Events that the children of one supervisor may make: a fifth of what the server takes."""
@@ -86,6 +97,14 @@ def check_calls(node: Node, tools: Mapping[str, Tool], offered: tuple[str, ...] 
     match node:
         case CallNode() if node.tool in tools:
             _check_arguments(node, tools[node.tool], ("goal", *offered))
+        case PipelineNode():
+            keys = [*offered, "input"]
+            for stage in node.stages:
+                check_calls(stage, tools, tuple(keys))
+                keys.append(node_key(stage))
+        case WorkflowNode():
+            for inner in node.nodes.values():
+                check_calls(inner, tools, (*offered, "input"))
         case SupervisorNode():
             for worker in node.workers.values():
                 check_calls(worker.node, tools, _WORKER)

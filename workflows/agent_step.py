@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.messages import UserMessage
     from activities.errors import ConfigurationInvalid
     from workflows.agent import AgentLoop
+    from workflows.agent_work import AgentWork
     from workflows.contracts import AgentState, RunResult, RunStatus, StepReport
     from workflows.failures import failure_of, stop_if_requested
     from workflows.progress import Row
@@ -45,7 +46,7 @@ async def run_agent(
     )
     row = Row(path=step.path, agent=agent)
     try:
-        loop = AgentLoop(run, agent=agent, path=step.path, state=state, task=task)
+        work = AgentWork(step, agent, state)
     except ConfigurationInvalid as error:
         return RunResult(status=RunStatus.FAILED, failure=error.detail())
 
@@ -55,52 +56,52 @@ async def run_agent(
 
     board.show(row.at(state))
     try:
-        async with asyncio.timeout(max(0.0, loop.deadline - workflow.time())):
-            answer = await loop.work(between_turns)
+        async with asyncio.timeout(max(0.0, work.deadline - workflow.time())):
+            answer = await AgentLoop(work).work(between_turns)
     except (Exception, asyncio.CancelledError) as error:
-        result = _ended(step, loop, _why(loop, error))
+        result = _ended(step, work, _why(work, error))
     else:
-        output = answer.text if loop.spec.output is None else answer.output
-        result = _result(step, loop, RunStatus.COMPLETE).model_copy(update={"output": output})
-    board.show(row.at(loop.state, result.status))
+        output = answer.text if work.spec.output is None else answer.output
+        result = _result(step, work, RunStatus.COMPLETE).model_copy(update={"output": output})
+    board.show(row.at(work.state, result.status))
     return result
 
 
-def _why(loop: AgentLoop, error: BaseException) -> FailureDetail:
+def _why(work: AgentWork, error: BaseException) -> FailureDetail:
     """What ended the step: an unknown outcome before all else, then a stop, then the deadline, then the error itself.
 
     Raises:
         CancelledError: the run was stopped.
     """
-    if loop.unknown:
-        return loop.unknown[0]
+    if work.unknown:
+        return work.unknown[0]
     stop_if_requested()
-    late = workflow.time() >= loop.deadline
-    return failure_of(loop.too_late() if late else error, agent=loop.agent, step=loop.path)
+    late = workflow.time() >= work.deadline
+    return failure_of(work.too_late() if late else error, agent=work.agent, step=work.path)
 
 
-def _ended(step: StepContext, loop: AgentLoop, failure: FailureDetail) -> RunResult:
+def _ended(step: StepContext, work: AgentWork, failure: FailureDetail) -> RunResult:
     """A partial result where a limit allows one, a failed one otherwise."""
-    if failure.kind in _LIMITS and loop.spec.on_limit == "partial" and loop.state.last_text:
-        partial = _result(step, loop, RunStatus.PARTIAL, failure)
+    if failure.kind in _LIMITS and work.spec.on_limit == "partial" and work.state.last_text:
+        partial = _result(step, work, RunStatus.PARTIAL, failure)
         missing = (*partial.missing, failure.message)[-100:]
-        return partial.model_copy(update={"output": loop.state.last_text, "missing": missing})
-    return _result(step, loop, RunStatus.FAILED, failure)
+        return partial.model_copy(update={"output": work.state.last_text, "missing": missing})
+    return _result(step, work, RunStatus.FAILED, failure)
 
 
-def _result(step: StepContext, loop: AgentLoop, status: RunStatus, failure: FailureDetail | None = None) -> RunResult:
+def _result(step: StepContext, work: AgentWork, status: RunStatus, failure: FailureDetail | None = None) -> RunResult:
     run, task = step.run, step.task
-    state = loop.state
+    state = work.state
     report = StepReport(
-        agent=f"{run.team.team}/{loop.agent}@{run.team.version}",
-        step=loop.path,
+        agent=work.identity,
+        step=work.path,
         status=status,
         attempts=1 + state.retries,
         tokens=state.usage.tokens,
         cost_usd=state.usage.cost_usd,
         milliseconds=round((workflow.time() - state.started_at) * 1000),
-        task=" ".join(task.prompt.split())[:200] if task else "",
-        model=loop.plan.models[state.choice].model,
+        task="" if task is None or task.prompt == run.goal else " ".join(task.prompt.split())[:200],
+        model=work.plan.models[state.choice].model,
         reason=failure.message if failure else "",
         thread=state.thread,
     )
@@ -108,9 +109,11 @@ def _result(step: StepContext, loop: AgentLoop, status: RunStatus, failure: Fail
         (report,),
         status=status,
         usage=state.usage,
-        missing=tuple(unknown.message for unknown in loop.unknown),
+        missing=tuple(unknown.message for unknown in work.unknown),
         thread=state.thread,
         artifacts=state.artifacts,
         effects=state.effects,
+        handoffs=state.handoffs,
+        done=state.done,
         failure=failure,
     )

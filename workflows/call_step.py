@@ -4,22 +4,37 @@ import asyncio
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.base import MAX_TEXT
-    from activities.contracts.calls import ToolRequest, ToolResponse
-    from activities.contracts.failures import FailureDetail
+    from activities.contracts.budgets import Amounts
+    from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
+    from activities.contracts.effects import EffectReport
+    from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.handoffs import HandoffReport
     from activities.contracts.messages import ToolCall
-    from activities.contracts.steps import StepKey, Usage
-    from activities.errors import ConfigurationInvalid, DeadlineExceeded, LimitExceeded, ToolFailed
+    from activities.contracts.steps import Usage
+    from activities.errors import (
+        ConfigurationInvalid,
+        DeadlineExceeded,
+        HandoffRejected,
+        LimitExceeded,
+        NotAllowed,
+        ToolFailed,
+    )
     from activities.outputs import is_deep
     from workflows import steps
     from workflows.contracts import RunResult, RunStatus, StepReport
+    from workflows.effects import effect_of
     from workflows.failures import failure_of, stop_if_requested
+    from workflows.gate import through_the_gate
+    from workflows.handoffs import received
     from workflows.progress import Row
     from workflows.results import of_steps
     from workflows.step_context import StepContext
@@ -36,44 +51,94 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
     started = workflow.time()
     step.board.show(row)
     seconds = step.task.seconds if step.task else None
-    answer, failure = None, None
+    call = _Call(step, node)
     try:
         async with asyncio.timeout(seconds):
-            answer = await _call(step, node)
+            await call.make()
     except (Exception, asyncio.CancelledError) as error:
         stop_if_requested()
         late = seconds is not None and workflow.time() >= started + seconds
-        failure = failure_of(_too_late(node, seconds) if late else error, agent=node.name, step=step.path)
-    result = _result(step, node, started, answer, failure)
+        call.failure = failure_of(_too_late(node, seconds) if late else error, agent=node.name, step=step.path)
+    result = _result(step, node, started, call)
     step.board.show(row.model_copy(update={"status": result.status.value}))
     return result
 
 
-async def _call(step: StepContext, node: CallNode) -> ToolResponse:
-    run, inputs = step.run, step.task.inputs if step.task else {}
-    if node.name not in run.plans:
-        raise ConfigurationInvalid(f"the run knows no call {node.name!r}", fix="start runs that were admitted")
-    arguments = json.dumps(fill(node, {"goal": run.goal, **inputs}), ensure_ascii=False)
-    if len(arguments) > MAX_TEXT:
-        raise LimitExceeded(
-            f"the arguments of the call {node.name!r} have {len(arguments):,} characters; at most {MAX_TEXT:,} are passed",
-            fix="give it less: fewer subtasks, or shorter answers",
+class _Call:
+    """One call and what is known of it, whatever is raised."""
+
+    def __init__(self, step: StepContext, node: CallNode) -> None:
+        self._step, self._node = step, node
+        self.answer: ToolResponse | None = None
+        self.failure: FailureDetail | None = None
+        self.handoffs: tuple[HandoffReport, ...] = ()
+        self.done: tuple[EffectReport, ...] = ()
+        self.usage = Usage()
+
+    async def make(self) -> None:
+        """Make the call.
+
+        Raises:
+            HandoffRejected: the receiver does not take the step.
+            NotAllowed: the gate or a person refuses it.
+            ToolFailed: the tool answered with an error.
+            LimitExceeded: it does not fit the budget, or its arguments are too long.
+        """
+        step, node, run = self._step, self._node, self._step.run
+        if node.name not in run.plans:
+            raise ConfigurationInvalid(f"the run knows no call {node.name!r}", fix="start runs that were admitted")
+        plan, request = run.plans[node.name], self._request()
+        held = await step.funds.reserve(Amounts(tool_calls=1), what="tool call")
+        answer = None
+        try:
+            answer = await through_the_gate(step, request, self._send)
+        except ActivityError as error:
+            failure = failure_of(error, agent=node.name, step=step.path)
+            if failure.kind is FailureKind.OUTCOME_UNKNOWN:
+                self.done = effect_of(step, plan, request, None, failure)
+            raise
+        finally:
+            self.usage = Usage() if answer and answer.rejected else Usage(tool_calls=1)
+            step.funds.settle(held, self.usage)
+        if request.handoff:
+            self.handoffs = (received(request.handoff, answer.accepted, answer.rejected),)
+        if answer.rejected:
+            raise HandoffRejected(answer.rejected.message)
+        self.done = effect_of(step, plan, request, answer, None)
+        if answer.error is ToolErrorKind.BLOCKED:
+            raise NotAllowed(f"the call {node.name!r} of {node.tool!r} is not allowed: {answer.text[:400]}")
+        if answer.error:
+            raise ToolFailed(
+                f"the tool {node.tool!r} answered with an error: {answer.text[:400]}",
+                fix="correct what it says: the input, the call's arguments, or the tools of the workers"
+                " (OSTINATO_TOOL_MODULES)",
+            )
+        self.answer = answer
+
+    def _request(self) -> ToolRequest:
+        step, node, run = self._step, self._node, self._step.run
+        task = step.task
+        arguments = json.dumps(fill(node, {"goal": run.goal, **(task.inputs if task else {})}), ensure_ascii=False)
+        if len(arguments) > MAX_TEXT:
+            raise LimitExceeded(
+                f"the arguments of the call {node.name!r} have {len(arguments):,} characters; at most {MAX_TEXT:,} are"
+                " passed",
+                fix="give it less: fewer subtasks, or shorter answers",
+            )
+        plan = run.plans[node.name]
+        return ToolRequest(
+            key=step.key("t1", once=node.tool in plan.once),
+            profile=plan.profile,
+            call=ToolCall(tool_call_id=node.name, tool=node.tool, arguments=arguments),
+            snapshot=run.snapshot,
+            whole=True,
+            handoff=task.handoff if task else None,
         )
-    request = ToolRequest(
-        key=StepKey(scope_id=run.scope_id, path=step.path, step="t1", generation=run.generation),
-        profile=run.plans[node.name].profile,
-        call=ToolCall(tool_call_id=node.name, tool=node.tool, arguments=arguments),
-        snapshot=run.snapshot,
-        whole=True,
-    )
-    timeout = timedelta(seconds=run.tool_seconds.get(node.tool, 60.0))
-    answer = await steps.call_tool(request, tool_timeout=timeout, summary=f"{node.name}: {node.tool}")
-    if answer.error:
-        raise ToolFailed(
-            f"the tool {node.tool!r} answered with an error: {answer.text[:400]}",
-            fix="correct what it says: the input, the call's arguments, or the tools of the workers (OSTINATO_TOOL_MODULES)",
-        )
-    return answer
+
+    async def _send(self, request: ToolRequest) -> ToolResponse:
+        node = self._node
+        timeout = timedelta(seconds=self._step.run.tool_seconds.get(node.tool, 60.0))
+        return await steps.call_tool(request, tool_timeout=timeout, summary=f"{node.name}: {node.tool}")
 
 
 def fill(node: CallNode, inputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -93,10 +158,8 @@ def _too_late(node: CallNode, seconds: float | None) -> DeadlineExceeded:
     return DeadlineExceeded(f"the call {node.name!r} did not end within {seconds or 0:g} s", fix="give it more time")
 
 
-def _result(
-    step: StepContext, node: CallNode, started: float, answer: ToolResponse | None, failure: FailureDetail | None
-) -> RunResult:
-    run = step.run
+def _result(step: StepContext, node: CallNode, started: float, call: _Call) -> RunResult:
+    run, answer, failure = step.run, call.answer, call.failure
     cut = answer.result if answer else None
     status = RunStatus.FAILED if answer is None else RunStatus.PARTIAL if cut else RunStatus.COMPLETE
     report = StepReport(
@@ -108,17 +171,22 @@ def _result(
         reason=failure.message if failure else "",
     )
     effects = int(node.tool in run.plans[node.name].effects) if node.name in run.plans else 0
+    noted: dict[str, Any] = {
+        "status": status,
+        "usage": call.usage,
+        "effects": effects,
+        "handoffs": call.handoffs,
+        "done": call.done,
+    }
     if answer is None:
-        return of_steps((report,), status=status, failure=failure, effects=effects)
+        return of_steps((report,), failure=failure, **noted)
     missing = (f"the rest of the tool's result: {answer.size_bytes:,} bytes, blob {cut}",) if cut else ()
     return of_steps(
         (report,),
-        status=status,
-        usage=Usage(tool_calls=1),
         missing=missing,
         output=_read(answer.text),
         artifacts=answer.artifacts,
-        effects=effects,
+        **noted,
     )
 
 

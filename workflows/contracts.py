@@ -1,5 +1,6 @@
 """What a pattern takes and returns: the input frozen at admission, an agent's state, and the result."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,7 +8,11 @@ from pydantic import Field, JsonValue, StringConstraints
 
 from activities.contracts.artifacts import ArtifactRef
 from activities.contracts.base import CostUsd, Digest, Line, Name, RunId, Text, Tokens, WireModel
+from activities.contracts.budgets import Budget
+from activities.contracts.effects import MAX_EFFECTS, EffectReport
 from activities.contracts.failures import FailureDetail
+from activities.contracts.grants import Verdict
+from activities.contracts.handoffs import Handoff, HandoffReport
 from activities.contracts.messages import MessageRef, ThreadRef, UserMessage
 from activities.contracts.snapshot import SnapshotRef
 from activities.contracts.steps import Usage
@@ -39,6 +44,10 @@ class NodePlan(WireModel):
     """Estimated length of what each prompt begins with: instructions, tools and contract."""
     effects: tuple[Name, ...] = ()
     """Its tools that have effects: a step that has called one is not made again in another attempt."""
+    once: tuple[Name, ...] = ()
+    """Those of them that are called at most once."""
+    compensations: dict[Name, Name] = {}
+    """Those of them that can be undone, with the tool that does it."""
 
 
 class Task(WireModel):
@@ -46,6 +55,8 @@ class Task(WireModel):
 
     prompt: Text
     """What an agent is told first."""
+    key: Name | None = None
+    """Under which the output is committed; the node's own key where absent."""
     goal: Text = ""
     """What a nested pattern works towards: the task without its input. The prompt where absent."""
     inputs: dict[str, JsonValue] = {}
@@ -56,6 +67,10 @@ class Task(WireModel):
     """Where an answer names a ``subtask_id``, it has to be this one."""
     seconds: float | None = None
     """Bound of this attempt, beside the node's own."""
+    handoff: Handoff | None = None
+    """How it came to its owner."""
+    budget: Budget = Budget()
+    """What a nested workflow was granted; whatever is left of it goes back with the result."""
 
 
 class AgentState(WireModel):
@@ -75,10 +90,58 @@ class AgentState(WireModel):
     """Which model of the chain is asked."""
     effects: int = 0
     """Tool calls made that have effects."""
+    done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_EFFECTS)] = ()
+    """The effects of its calls."""
     artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=1000)] = ()
     """Files that its tools wrote."""
+    handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=20)] = ()
+    """How the step came to it."""
     started_at: float = 0.0
     """Workflow time of the step's start, seconds since 1970."""
+
+
+class StateCommit(WireModel):
+    """One version of a workflow's state: a validated output under its key. The version before it stays as it was."""
+
+    version: Annotated[int, Field(ge=1)]
+    key: Name
+    step: Line
+    """The path of the step that made it."""
+    owner: Line = ""
+    digest: Digest
+    """Hash of the value's canonical JSON."""
+    size_bytes: Annotated[int, Field(ge=0)]
+    value: JsonValue = None
+    committed_at: float = 0.0
+    """Workflow time, seconds since 1970."""
+
+
+class DecisionReport(WireModel):
+    """What a gate said to one proposed action, where it was not simply let through."""
+
+    step: Line
+    tool: Line
+    verdict: Verdict
+    by: Line = ""
+    reason: Line = ""
+
+
+class Rewind(WireModel):
+    """Where a run goes on from what another run of its lineage has come to."""
+
+    kind: Annotated[str, StringConstraints(pattern="^(resume|rewind|fork)$")]
+    run_id: Line
+    """The workflow id of the run that it goes on from."""
+    execution: Line = ""
+    """Its Temporal run id."""
+    version: Annotated[int, Field(ge=0)] | None = None
+    """The version of its state that it goes on from; absent: its end."""
+    kept: Annotated[dict[str, int], Field(max_length=4000)] = {}
+    """Paths of the steps up to there, with the generation of their records; all others are of the run's generation."""
+    values: Annotated[dict[Name, JsonValue], Field(max_length=64)] = {}
+    """Values put in place of what was committed, by key."""
+    repeat_effects: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
+    """Tools ``once`` whose effects may be made again."""
 
 
 class RunInput(WireModel):
@@ -106,6 +169,13 @@ class RunInput(WireModel):
     """What a nested node is to do; the root does the goal."""
     state: AgentState | None = None
     """Where a continue-as-new goes on."""
+    rewind: Rewind | None = None
+    """What it goes on from, where it is no beginning."""
+
+    def generation_of(self, path: str) -> int:
+        """The generation of a step's records: that of a kept step, or the run's."""
+        kept = self.rewind.kept if self.rewind else {}
+        return next((kept[prefix] for prefix in _prefixes(path) if prefix in kept), self.generation)
 
     @property
     def queues(self) -> set[str]:
@@ -116,6 +186,13 @@ class RunInput(WireModel):
     def own_path(self) -> str:
         """The path that this workflow's steps begin with."""
         return self.path or node_name(self.team.root)
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """The path, and those of what it is nested in, the longest first."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 class RunStatus(StrEnum):
@@ -176,4 +253,12 @@ class RunResult(WireModel):
     """The conversation behind the output."""
     effects: Annotated[int, Field(ge=0)] = 0
     """Calls made of tools that have effects, whether or not they ended well."""
+    done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_EFFECTS)] = ()
+    """What it did to the world, in this order, and what was undone of it."""
+    state: Annotated[tuple[StateCommit, ...], Field(max_length=2000)] = ()
+    """The versions of this workflow's own state, oldest first; what is nested in it has its own."""
+    handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=500)] = ()
+    """How its steps came to their owners, the last ones."""
+    decisions: Annotated[tuple[DecisionReport, ...], Field(max_length=500)] = ()
+    """What gates and people said to proposed actions, besides letting them through."""
     failure: FailureDetail | None = None

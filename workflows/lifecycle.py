@@ -7,12 +7,13 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunInput, RunResult, RunStatus
     from workflows.failures import failed_run, failure_of, stop_if_requested
+    from workflows.frame import Frame
     from workflows.mcp import with_mcp_tools
     from workflows.progress import record_failure
     from workflows.results import of_the_run
 
 
-async def to_its_end(run: RunInput, work: Callable[[RunInput], Awaitable[RunResult]]) -> RunResult:
+async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]]) -> RunResult:
     """Do the work of a pattern; a failure ends the workflow as failed in Temporal's eyes too.
 
     The root lists MCP tools first, where its team has any; what is nested or goes on gets them from it.
@@ -21,12 +22,14 @@ async def to_its_end(run: RunInput, work: Callable[[RunInput], Awaitable[RunResu
         ApplicationError: the run failed; the type is the failure's kind, the details hold the RunResult.
         CancelledError: the run was stopped.
     """
+    frame = Frame.of(run)
     try:
-        result = await work(await with_mcp_tools(run))
+        frame.run = await with_mcp_tools(run)
+        result = await work(frame)
     except Exception as error:
         stop_if_requested()
         result = RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent="", step=run.own_path))
-    result = of_the_run(run, result)
+    result = of_the_run(frame, result)
     if result.status is not RunStatus.FAILED or result.failure is None:
         return result
     record_failure(result.failure)

@@ -38,8 +38,9 @@ async def with_mcp_tools(run: RunInput) -> RunInput:
     plans = dict(run.plans)
     for name, profile in listing.profiles.items():
         effects = (*plans[name].effects, *(tool for tool in wanted[name] if has_effect(tool, run.team)))
+        once = (*plans[name].once, *(tool for tool in wanted[name] if effect_of_mcp(tool, run.team) is Effect.ONCE))
         plans[name] = plans[name].model_copy(
-            update={"profile": profile, "prompt_tokens": listing.prompt_tokens[name], "effects": effects}
+            update={"profile": profile, "prompt_tokens": listing.prompt_tokens[name], "effects": effects, "once": once}
         )
     return run.model_copy(update={"plans": plans, "tool_seconds": {**run.tool_seconds, **listing.tool_seconds}})
 
@@ -61,8 +62,13 @@ def mcp_tools(team: TeamSpec) -> dict[str, tuple[str, ...]]:
 
 def has_effect(tool: str, team: TeamSpec) -> bool:
     """Whether the team's word on a tool ``server__tool`` is that it has effects; it has where nothing is said."""
+    return effect_of_mcp(tool, team) not in {None, Effect.READ}
+
+
+def effect_of_mcp(tool: str, team: TeamSpec) -> Effect | None:
+    """The team's word on a tool ``server__tool``; ``None``: it is no tool of an MCP server."""
     server = server_of(tool, team.mcp)
-    return server is not None and team.mcp[server].told(tool.removeprefix(server + SEPARATOR)).effect is not Effect.READ
+    return team.mcp[server].told(tool.removeprefix(server + SEPARATOR)).effect if server else None
 
 
 def _is_used(server: str, wanted: dict[str, tuple[str, ...]], team: TeamSpec) -> bool:

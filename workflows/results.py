@@ -7,9 +7,13 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.artifacts import ArtifactRef
+    from activities.contracts.effects import MAX_EFFECTS
     from activities.contracts.steps import Usage
-    from workflows.contracts import AgentUsage, RunInput, RunResult, StepReport
+    from workflows.contracts import AgentUsage, RunResult, StepReport
+    from workflows.frame import Frame
 
+OUTCOME = ("status", "output", "thread", "failure")
+"""The fields that say what a result comes to; all others add up."""
 MAX_STEPS, MAX_AGENTS, MAX_MISSING, MAX_ARTIFACTS = 2000, 200, 100, 1000
 
 
@@ -37,11 +41,20 @@ def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
     )
 
 
-def of_the_run(run: RunInput, result: RunResult) -> RunResult:
-    """The root's result says too how the input was read; a nested one leaves that to the root."""
+def of_the_run(frame: Frame, result: RunResult) -> RunResult:
+    """What a workflow returns: with all that its frame holds. The root's says too how the input was read."""
+    run = frame.run
+    whole = result.model_copy(
+        update={
+            "state": tuple(frame.state.commits),
+            "handoffs": tuple(frame.handoffs),
+            "decisions": tuple(frame.decisions),
+            "done": tuple(frame.done)[-MAX_EFFECTS:],
+        }
+    )
     if run.task is not None:
-        return result
-    return result.model_copy(
+        return whole
+    return whole.model_copy(
         update={"missing": (*run.missing, *result.missing)[-MAX_MISSING:], "notes": (*run.notes, *result.notes)}
     )
 

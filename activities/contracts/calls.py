@@ -7,7 +7,9 @@ from pydantic import Field, JsonValue
 
 from activities.contracts.artifacts import MAX_CALL_ARTIFACTS, ArtifactRef
 from activities.contracts.base import Digest, Line, Text, WireModel
-from activities.contracts.messages import MAX_TOOL_CALLS, MessageRef, ThreadRef, ToolCall, UserMessage
+from activities.contracts.grants import Approval, GateDecision
+from activities.contracts.handoffs import Acceptance, Handoff, Rejection
+from activities.contracts.messages import MAX_TOOL_CALLS, MessageRef, ThreadRef, ToolCall, ToolMessage, UserMessage
 from activities.contracts.snapshot import SnapshotRef
 from activities.contracts.steps import StepKey, Usage
 
@@ -24,18 +26,21 @@ class ModelRequest(WireModel):
     """Which model of the profile's chain. Falling back to the next is the workflow's decision."""
     thread: ThreadRef | None = None
     """The conversation so far; absent at the first turn."""
-    append: tuple[UserMessage | MessageRef, ...] = ()
+    append: tuple[UserMessage | ToolMessage | MessageRef, ...] = ()
     """What is said before the call: the goal, a correction, or tool results by reference."""
     purpose: Literal["answer", "summarise"] = "answer"
     """``summarise`` replaces the window by its first message, a summary, and everything from the last answer on."""
     offer_tools: bool = True
     """``False`` on the last turn, so that the model has to answer."""
+    handoff: Handoff | None = None
+    """With the first call of a step: taken or rejected before anything is paid."""
 
 
 class ModelResponse(WireModel):
     """What the model answered. The full exchange is in the thread."""
 
-    thread: ThreadRef
+    thread: ThreadRef | None = None
+    """Absent where the handoff was rejected."""
     text: Text = ""
     """The answer where no output contract is declared, or where it could not be read."""
     output: JsonValue = None
@@ -50,6 +55,10 @@ class ModelResponse(WireModel):
     """The Temporal attempt that got the answer."""
     from_record: bool = False
     """Answered from an earlier run's record: nothing was called, nothing is charged."""
+    accepted: Acceptance | None = None
+    """The handoff, taken."""
+    rejected: Rejection | None = None
+    """The handoff, refused: nothing was asked, and the rest is empty."""
 
 
 class ToolErrorKind(StrEnum):
@@ -60,6 +69,8 @@ class ToolErrorKind(StrEnum):
     BAD_ARGUMENTS = "bad_arguments"
     RAISED = "raised"
     TIMED_OUT = "timed_out"
+    BLOCKED = "blocked"
+    """The gate or a person said no."""
 
 
 class ToolRequest(WireModel):
@@ -73,13 +84,19 @@ class ToolRequest(WireModel):
     """A call of the output contract's checks, not of the model."""
     whole: bool = False
     """The workflow reads the result itself: it comes whole, up to 256 Ki characters, and not as a preview."""
+    handoff: Handoff | None = None
+    """With the first call of a step: taken or rejected before anything is done."""
+    approval: Approval | None = None
+    """A person's yes to this very action."""
+    task: Line = ""
+    """What the step is about; an approval is bound to it."""
 
 
 class ToolResponse(WireModel):
     """What the tool answered."""
 
-    message: MessageRef
-    """The ToolMessage that the model will see."""
+    message: MessageRef | None = None
+    """The ToolMessage that the model will see. Absent where nothing was done: see ``decision`` and ``rejected``."""
     text: Text = ""
     """The same text, for people: up to 16 KiB. A longer result is a preview here, and whole behind ``result``."""
     error: ToolErrorKind | None = None
@@ -91,3 +108,9 @@ class ToolResponse(WireModel):
     """Files that the call made, names unique. A call that ended in an error has made none."""
     attempt: Annotated[int, Field(ge=1)] = 1
     from_record: bool = False
+    decision: GateDecision | None = None
+    """What the gate said, where it did not simply let the action through. ``ask`` and ``halt``: nothing was done."""
+    accepted: Acceptance | None = None
+    """The handoff, taken."""
+    rejected: Rejection | None = None
+    """The handoff, refused: nothing was done."""

@@ -105,7 +105,7 @@ def test_names_in_history_are_pinned() -> None:
                     assert isinstance(decorator, ast.Call), f"{path}: {ast.unparse(decorator)} without a name"
                     assert any(keyword.arg == "name" for keyword in decorator.keywords), f"{path}: no pinned name"
     names = [getattr(w, "__temporal_workflow_definition").name for w in ALL_WORKFLOWS]
-    assert names == ["agent", "call", "supervisor", "session"]
+    assert names == ["agent", "call", "pipeline", "supervisor", "session"]
     calls: list[Callable[..., Any]] = [ModelActivities.call_model, ToolActivities.call_tool, McpActivities.list_tools]
     assert [activity._Definition.must_from_callable(call).name for call in calls] == [
         "model.call",

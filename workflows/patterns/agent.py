@@ -18,12 +18,13 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.agent_step import run_agent
+    from activities.errors import ConfigurationInvalid
     from workflows.contracts import RunInput, RunResult
+    from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
-    from workflows.progress import Board, continue_when_long
-    from workflows.step_context import StepContext
-    from workflows.teams.tree import node_name
+    from workflows.nodes import run_own
+    from workflows.progress import continue_when_long
+    from workflows.teams.tree import AgentNode
 
 
 @workflow.defn(name="agent")
@@ -40,7 +41,8 @@ class AgentWorkflow:
         return await to_its_end(run, _work)
 
 
-async def _work(run: RunInput) -> RunResult:
-    step = StepContext(run, run.own_path, Board(run.own_path), run.task)
-    boundary = partial(continue_when_long, run)
-    return await run_agent(step, node_name(run.team.root), state=run.state, boundary=boundary)
+async def _work(frame: Frame) -> RunResult:
+    node = frame.run.team.root
+    if not isinstance(node, AgentNode):
+        raise ConfigurationInvalid(f"the workflow 'agent' is no {node.kind}", fix="start it as its kind says")
+    return await run_own(frame, node, state=frame.run.state, boundary=partial(continue_when_long, frame.run))

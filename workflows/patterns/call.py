@@ -14,11 +14,10 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid
-    from workflows.call_step import run_call
     from workflows.contracts import RunInput, RunResult
+    from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
-    from workflows.progress import Board
-    from workflows.step_context import StepContext
+    from workflows.nodes import run_own
     from workflows.teams.tree import CallNode
 
 
@@ -36,8 +35,8 @@ class CallWorkflow:
         return await to_its_end(run, _work)
 
 
-async def _work(run: RunInput) -> RunResult:
-    node = run.team.root
+async def _work(frame: Frame) -> RunResult:
+    node = frame.run.team.root
     if not isinstance(node, CallNode):
         raise ConfigurationInvalid(f"the workflow 'call' is no {node.kind}", fix="start it as its kind says")
-    return await run_call(StepContext(run, run.own_path, Board(run.own_path), run.task), node)
+    return await run_own(frame, node)

@@ -16,14 +16,16 @@ continues as new between messages when long, and only when nobody waits for an a
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.contracts import AgentState, RunInput, RunResult, RunStatus, Task
+    from workflows.contracts import AgentState, RunResult, RunStatus, Task
     from workflows.failures import failure_of, stop_if_requested
+    from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
     from workflows.nodes import run_node
     from workflows.progress import Board, Row
@@ -93,8 +95,8 @@ class SessionWorkflow:
         self._book.dismiss(why)
         await workflow.wait_condition(workflow.all_handlers_finished)
 
-    async def _answer_all(self, run: RunInput) -> RunResult:
-        book, agent = self._book, self._agent
+    async def _answer_all(self, frame: Frame) -> RunResult:
+        book, agent, run = self._book, self._agent, frame.run
         assert isinstance(run, SessionInput)  # noqa: S101 -- what was given to ``run``, with its tools listed
         book.run = run
         if run.session:
@@ -122,7 +124,8 @@ class SessionWorkflow:
         run = book.run_of_message()
         task = Task(prompt=waiting.text, thread=book.thread)
         try:
-            result = await run_node(StepContext(run, path, self._board), AgentNode(agent=self._agent), task)
+            step = StepContext(replace(Frame.of(run), board=self._board), path)
+            result = await run_node(step, AgentNode(agent=self._agent), task)
         except Exception as error:
             stop_if_requested()
             result = RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent=self._agent, step=path))

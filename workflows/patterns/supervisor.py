@@ -23,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, OstinatoError
     from workflows.contracts import RunInput, RunResult, RunStatus
     from workflows.failures import failure_of
+    from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
-    from workflows.progress import Board
     from workflows.results import together
     from workflows.supervision.decomposition import Decomposition, StepFailed
     from workflows.supervision.dispatch import Dispatcher, Subtask
@@ -50,17 +50,16 @@ class SupervisorWorkflow:
         return await to_its_end(run, _work)
 
 
-async def _work(run: RunInput) -> RunResult:
-    node = run.team.root
+async def _work(frame: Frame) -> RunResult:
+    node = frame.run.team.root
     if not isinstance(node, SupervisorNode):
         raise ConfigurationInvalid(f"the workflow 'supervisor' is no {node.kind}", fix="start it as its kind says")
-    goal = (run.task.goal or run.task.prompt) if run.task else run.goal
-    own = run.task.seconds if run.task else None
+    goal, own = frame.task.goal or frame.task.prompt, frame.task.seconds
     seconds = node.seconds if own is None else min(node.seconds, own * ROUNDS_SHARE)
-    board, deadline = Board(run.own_path), workflow.time() + seconds
-    decomposition = Decomposition(run, node, goal, board, deadline)
-    dispatcher = Dispatcher(run, node, goal, board, deadline)
-    verification = Verification(run, node, goal, board, None if own is None else workflow.time() + own)
+    deadline = workflow.time() + seconds
+    decomposition = Decomposition(frame, node, goal, deadline)
+    dispatcher = Dispatcher(frame, node, goal, deadline)
+    verification = Verification(frame, node, goal, None if own is None else workflow.time() + own)
     done: list[Subtask] = []
     failure, output = None, None
     try:
@@ -76,7 +75,7 @@ async def _work(run: RunInput) -> RunResult:
     except StepFailed as failed:
         failure = failed.result.failure
     except OstinatoError as error:
-        failure = failure_of(error, agent=node.name, step=run.own_path)
+        failure = failure_of(error, agent=node.name, step=frame.path)
     steps = [*decomposition.results, *(result for subtask in done for result in subtask.tries), *verification.results]
     missing = [*decomposition.missing, *_given_up(done), *verification.missing]
     used = [*(subtask.tries[-1] for subtask in done if subtask.done_by), *verification.results]

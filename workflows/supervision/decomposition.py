@@ -9,10 +9,9 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.base import MAX_TEXT
     from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
-    from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.contracts import RunResult, RunStatus, Task
+    from workflows.frame import Frame
     from workflows.nodes import run_node
-    from workflows.progress import Board
-    from workflows.step_context import StepContext
     from workflows.supervision import prompts
     from workflows.supervision.dispatch import Subtask
     from workflows.teams.tree import AgentNode, CallNode, SubtaskSpec, SupervisorNode
@@ -23,8 +22,8 @@ _subtasks = TypeAdapter(list[SubtaskSpec])
 class Decomposition:
     """Where a supervisor's subtasks come from. ``results`` and ``missing`` are what it has come to itself."""
 
-    def __init__(self, run: RunInput, node: SupervisorNode, goal: str, board: Board, deadline: float) -> None:
-        self._run, self._node, self._goal, self._board = run, node, goal, board
+    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, deadline: float) -> None:
+        self._frame, self._node, self._goal = frame, node, goal
         self._deadline = deadline
         self.results: list[RunResult] = []
         self.missing: list[str] = []
@@ -73,10 +72,10 @@ class Decomposition:
         return specs[:room]
 
     async def _split(self, round_number: int, done: Sequence[Subtask], room: int) -> list[SubtaskSpec]:
-        node, own = self._node.split, self._run.task
+        node = self._node.split
         assert node  # noqa: S101 -- the caller has looked
         inputs: dict[str, JsonValue] = {
-            "input": own.inputs.get("input") if own else None,
+            "input": self._frame.task.inputs.get("input"),
             "round": round_number,
             "results": [subtask.whole() for subtask in done],
         }
@@ -90,9 +89,9 @@ class Decomposition:
         return specs
 
     async def _ask(self, node: AgentNode | CallNode, round_number: int, task: Task) -> JsonValue:
-        path = f"{self._run.own_path}/{'plan' if isinstance(node, AgentNode) else 'split'}-{round_number}"
-        task = task.model_copy(update={"seconds": max(0.001, self._deadline - workflow.time())})
-        result = await run_node(StepContext(self._run, path, self._board), node, task)
+        part = f"{'plan' if isinstance(node, AgentNode) else 'split'}-{round_number}"
+        task = task.model_copy(update={"key": part, "seconds": max(0.001, self._deadline - workflow.time())})
+        result = await run_node(self._frame.step(part), node, task)
         self.results.append(result)
         if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and isinstance(node, AgentNode)):
             raise StepFailed(result)

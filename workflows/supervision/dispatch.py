@@ -10,10 +10,9 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.failures import FailureKind
-    from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.contracts import RunResult, RunStatus, Task
+    from workflows.frame import Frame
     from workflows.nodes import run_node
-    from workflows.progress import Board
-    from workflows.step_context import StepContext
     from workflows.supervision import prompts
     from workflows.teams.bounds import inline_types
     from workflows.teams.tree import SubtaskSpec, SupervisorNode
@@ -65,10 +64,10 @@ class Subtask:
 class Dispatcher:
     """Sends out the subtasks of one supervisor."""
 
-    def __init__(self, run: RunInput, node: SupervisorNode, goal: str, board: Board, deadline: float) -> None:
-        self._run, self._node, self._goal, self._board = run, node, goal, board
+    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, deadline: float) -> None:
+        self._frame, self._node, self._goal = frame, node, goal
         self._deadline = deadline
-        self._inline = inline_types(run.team, node)
+        self._inline = inline_types(frame.run.team, node)
 
     async def dispatch(self, subtasks: Sequence[Subtask]) -> None:
         """Bring every subtask to its end, at most ``max_parallel`` at a time.
@@ -115,15 +114,14 @@ class Dispatcher:
     async def _attempt(self, subtask: Subtask, worker_type: str, left: float) -> RunResult:
         worker, spec = self._node.workers[worker_type], subtask.spec
         number = len(subtask.tries) + 1
-        path = f"{self._run.own_path}/{subtask.subtask_id}"
         task = Task(
             prompt=prompts.for_worker(self._goal, subtask.subtask_id, spec),
             goal=spec.task,
             inputs={"task": spec.task, "input": spec.input, "subtask_id": subtask.subtask_id},
             subtask_id=subtask.subtask_id,
+            key=subtask.subtask_id,
             seconds=min(left, spec.timeout_seconds or worker.timeout_seconds),
         )
-        path = path if number == 1 else f"{path}/{number}"
-        return await run_node(
-            StepContext(self._run, path, self._board), worker.node, task, inline=worker_type in self._inline
-        )
+        attempt = () if number == 1 else (str(number),)
+        step = self._frame.step(subtask.subtask_id, *attempt)
+        return await run_node(step, worker.node, task, inline=worker_type in self._inline)

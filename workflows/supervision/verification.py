@@ -9,10 +9,9 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.base import Line
     from activities.errors import ConfigurationInvalid, ContractViolated
-    from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.contracts import RunResult, RunStatus, Task
+    from workflows.frame import Frame
     from workflows.nodes import run_node
-    from workflows.progress import Board
-    from workflows.step_context import StepContext
     from workflows.supervision import prompts
     from workflows.supervision.decomposition import StepFailed, check_whole
     from workflows.supervision.dispatch import Subtask
@@ -32,9 +31,9 @@ class GateDecision(BaseModel):
 class Verification:
     """Makes the supervisor's output of its results. ``results`` are the steps' own, in their order."""
 
-    def __init__(self, run: RunInput, node: SupervisorNode, goal: str, board: Board, end: float | None) -> None:
+    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, end: float | None) -> None:
         """``end``: workflow time at which a nested supervisor has to have ended; nothing for a root."""
-        self._run, self._node, self._goal, self._board = run, node, goal, board
+        self._frame, self._node, self._goal = frame, node, goal
         self._end = end
         self.results: list[RunResult] = []
         self.missing: list[str] = []
@@ -46,12 +45,11 @@ class Verification:
             StepFailed: the synthesis or the gate failed.
             ContractViolated: the gate does not accept the last draft.
         """
-        own = self._run.task
         results: list[JsonValue] = [dict(subtask.whole()) for subtask in subtasks]
         inputs: dict[str, JsonValue] = {
-            "input": own.inputs.get("input") if own else None,
+            "input": self._frame.task.inputs.get("input"),
             "results": results,
-            "missing": [*self._run.missing, *missing],
+            "missing": [*self._frame.run.missing, *missing],
         }
         if self._node.synthesis is None:
             return results
@@ -98,9 +96,8 @@ class Verification:
     async def _step(self, node: Node, role: str, number: int, task: Task) -> RunResult:
         if self._end is not None:
             task = task.model_copy(update={"seconds": max(0.001, self._end - workflow.time())})
-        result = await run_node(
-            StepContext(self._run, f"{self._run.own_path}/{role}-{number}", self._board), node, task
-        )
+        part = f"{role}-{number}"
+        result = await run_node(self._frame.step(part), node, task.model_copy(update={"key": part}))
         self.results.append(result)
         if result.status is RunStatus.FAILED:
             raise StepFailed(result)

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 
 from workflows.policies import tool_schedule_to_close
-from workflows.teams.tree import AgentNode, CallNode, Node, SupervisorNode, TeamSpec
+from workflows.teams.tree import (
+    AgentNode,
+    CallNode,
+    Node,
+    NodeBase,
+    PersonNode,
+    PipelineNode,
+    SupervisorNode,
+    TeamSpec,
+    WorkflowNode,
+)
 
 INLINE_EVENTS = 1_000
 """An agent whose bounds fit this many events runs inside its pattern's workflow."""
@@ -16,7 +26,13 @@ CHILD_EVENTS = 9
 
 
 def longest_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float]) -> float:
-    """How long a node may take by its own bounds."""
+    """How long a node may take by its own bounds, its fallback included."""
+    own = _longest(team, node, tool_seconds)
+    own = own if node.timeout_seconds is None else min(own, node.timeout_seconds)
+    return own + (longest_seconds(team, node.fallback, tool_seconds) if isinstance(node.fallback, NodeBase) else 0)
+
+
+def _longest(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float]) -> float:
     match node:
         case AgentNode():
             return team.agents[node.agent].limits.seconds
@@ -26,6 +42,10 @@ def longest_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float
             ends = [part for part in (node.synthesis, node.review, node.gate) if part]
             each = sum(longest_seconds(team, part, tool_seconds) for part in ends)
             return node.seconds + (1 + node.corrections) * each
+        case PersonNode():
+            return node.asking.seconds
+        case PipelineNode() | WorkflowNode():
+            return node.seconds
 
 
 def events(team: TeamSpec, node: Node) -> int:
@@ -38,13 +58,13 @@ def events(team: TeamSpec, node: Node) -> int:
             return CALL_EVENTS * (limits.model_calls + limits.tool_calls + (limits.corrections + 1) * checks)
         case CallNode():
             return CALL_EVENTS
-        case SupervisorNode():
+        case _:
             return CHILD_EVENTS
 
 
 def runs_inline(team: TeamSpec, node: Node) -> bool:
     """Whether a single step runs inside its pattern's workflow."""
-    return not isinstance(node, SupervisorNode) and events(team, node) <= INLINE_EVENTS
+    return isinstance(node, AgentNode | CallNode | PersonNode) and events(team, node) <= INLINE_EVENTS
 
 
 def inline_types(team: TeamSpec, node: SupervisorNode) -> frozenset[str]:

@@ -1,28 +1,79 @@
-"""The team tree: nodes of agents, calls and patterns. Any node stands where any other may."""
+"""The team tree: nodes of agents, calls, people and patterns. Any node stands where any other may."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from activities.contracts.base import Name, Text, WireModel
+from activities.contracts.base import Line, Name, Schema, Text, WireModel
+from activities.contracts.grants import Grants
 from activities.contracts.mcp import McpServer
+from activities.contracts.people import Asking, Choice
 from workflows.teams.agents import AgentSpec
+from workflows.teams.budget_spec import BudgetSpec
 
 MAX_SUBTASKS = 200
 """Subtasks of one supervisor: as child workflows with two attempts they stay within 4,000 events of its history."""
+MAX_STAGES = 64
+"""Stages of one pipeline."""
 
 Seconds = Annotated[float, Field(gt=0, le=30 * 86_400)]
 
 
-class AgentNode(WireModel):
+class NodeBase(WireModel):
+    """What every kind of node may say about its place in the tree. ``workflows.nodes.run_node`` sees to all of it."""
+
+    key: Name | None = None
+    """Under which its output is committed to the run's state, and its part of the path in a pipeline; its name where
+    absent."""
+    input: Schema | None = None
+    """JSON Schema of what it is given, checked before it starts."""
+    needs: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
+    """Keys of the run's state that it is given besides its task. Nothing else of the state reaches it."""
+    context: Literal["node", "full"] = "node"
+    """What of the handoff enters an agent's prompt: its task alone, or goal, constraints, decisions and summary too."""
+    timeout_seconds: Seconds | None = None
+    """Bound of this step: not done and not failed by then, it is ended and reported."""
+    budget: BudgetSpec | None = None
+    """What it and everything below it may use."""
+    grants: Grants | None = None
+    """The tools that may be used from here on down, each under its conditions; absent: no narrowing."""
+    constraints: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    """What holds for it and everything below it."""
+    critical: bool = True
+    """``False``: where it fails its pattern goes on without it, and the result names what is missing."""
+    fallback: "Fallback | None" = None
+    """What stands in where it fails: another node, or a constant, a skip, or the same agent on another tier."""
+
+
+class ConstantFallback(WireModel):
+    """A fixed output."""
+
+    kind: Literal["constant"] = "constant"
+    value: JsonValue = None
+
+
+class SkipFallback(WireModel):
+    """Nothing: the result names it as missing."""
+
+    kind: Literal["skip"] = "skip"
+
+
+class TierFallback(WireModel):
+    """The same agent, on models of another tier."""
+
+    kind: Literal["tier"] = "tier"
+    tier: Literal["small", "mid", "frontier", "local"]
+
+
+class AgentNode(NodeBase):
     """A step done by one agent."""
 
     kind: Literal["agent"] = "agent"
     agent: Name
 
 
-class CallNode(WireModel):
+class CallNode(NodeBase):
     """A step done by one tool, without a model: deterministic steps are code."""
 
     kind: Literal["call"] = "call"
@@ -61,7 +112,7 @@ class WorkerSpec(WireModel):
     """Worker types that get the subtask, in this order, where this one fails for good."""
 
 
-class SupervisorNode(WireModel):
+class SupervisorNode(NodeBase):
     """Decompose, dispatch to workers by type, follow up, synthesise, verify."""
 
     kind: Literal["supervisor"] = "supervisor"
@@ -93,9 +144,65 @@ class SupervisorNode(WireModel):
     """Times that the gate's problems go back to the synthesis."""
 
 
-Node = Annotated[AgentNode | CallNode | SupervisorNode, Field(discriminator="kind")]
-WorkerSpec.model_rebuild()
-SupervisorNode.model_rebuild()
+class PersonNode(NodeBase):
+    """A step done by a person: a question, an approval, or work on a draft."""
+
+    kind: Literal["person"] = "person"
+    name: Name = "person"
+    question: Annotated[str, Field(max_length=4000)] = ""
+    """What is asked; the task where empty."""
+    choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=4)] = (Choice.ANSWER,)
+    """``approve`` passes on what it was given, ``edit`` and ``answer`` what the person gives, ``reject`` fails the step."""
+    answer: Schema | None = None
+    """JSON Schema of an answer; any text where absent."""
+    asking: Asking = Asking()
+
+
+class PipelineNode(NodeBase):
+    """Ordered stages: each gets what the one before has made."""
+
+    kind: Literal["pipeline"] = "pipeline"
+    name: Name = "pipeline"
+    stages: Annotated[tuple["Node", ...], Field(min_length=1, max_length=MAX_STAGES)]
+    """A call may take ``$goal``, ``$input`` (what the stage before made) and every key that was committed before."""
+    seconds: Seconds = 3600.0
+    """From its start to its end."""
+
+
+class WorkflowNode(NodeBase):
+    """A pattern of one's own: a workflow that a module of this deployment defines."""
+
+    kind: Literal["workflow"] = "workflow"
+    name: Name = "workflow"
+    workflow: Name
+    """The workflow's type."""
+    nodes: Annotated[dict[Name, "Node"], Field(max_length=64)] = {}
+    """The nodes that it may run, by the names under which it asks for them."""
+    arguments: dict[str, JsonValue] = {}
+    """What it is configured with."""
+    max_steps: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Steps that it makes at most: ``run_node``, ``call_model`` and ``call_tool`` together."""
+    seconds: Seconds = 3600.0
+
+
+Node = Annotated[
+    AgentNode | CallNode | PersonNode | PipelineNode | SupervisorNode | WorkflowNode, Field(discriminator="kind")
+]
+Fallback = Annotated[
+    AgentNode
+    | CallNode
+    | PersonNode
+    | PipelineNode
+    | SupervisorNode
+    | WorkflowNode
+    | ConstantFallback
+    | SkipFallback
+    | TierFallback,
+    Field(discriminator="kind"),
+]
+NODE_KINDS = ("agent", "call", "person", "pipeline", "supervisor", "workflow")
+for _model in (AgentNode, CallNode, PersonNode, PipelineNode, WorkerSpec, SupervisorNode, WorkflowNode):
+    _model.model_rebuild()
 
 
 class TeamSpec(WireModel):
@@ -107,23 +214,54 @@ class TeamSpec(WireModel):
     agents: Annotated[dict[Name, AgentSpec], Field(max_length=100)] = {}
     mcp: Annotated[dict[Name, McpServer], Field(max_length=16)] = {}
     """MCP servers whose tools agents may be granted, as ``server__tool``."""
+    constraints: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    """What holds for every step; it travels in every handoff."""
+    people: Asking = Asking()
+    """Who decides where a gate or a budget asks and nobody else is named."""
     root: Node
 
 
 def node_name(node: Node) -> str:
-    """A node's own name: a part of the paths of everything below it."""
+    """A node's own name: what its plan, agent or workflow is found by."""
     return node.agent if isinstance(node, AgentNode) else node.name
 
 
+def node_key(node: Node) -> str:
+    """The key of the state under which a node's output is committed."""
+    return node.key or node_name(node)
+
+
+def inner_nodes(node: Node) -> Iterator[tuple[str, Node]]:
+    """The nodes right below, in the order of the file, each with its place. A planner comes as the node of its agent."""
+    match node:
+        case SupervisorNode():
+            yield from _in_supervisor(node)
+        case PipelineNode():
+            for index, stage in enumerate(node.stages):
+                yield f"stages.{index}", stage
+        case WorkflowNode():
+            for name, inner in node.nodes.items():
+                yield f"nodes.{name}", inner
+        case _:
+            pass
+    if isinstance(node.fallback, NodeBase):
+        yield "fallback", node.fallback
+
+
+def _in_supervisor(node: SupervisorNode) -> Iterator[tuple[str, Node]]:
+    if node.planner:
+        yield "planner", AgentNode(agent=node.planner)
+    if node.split:
+        yield "split", node.split
+    for name, worker in node.workers.items():
+        yield f"workers.{name}.node", worker.node
+    for place in ("synthesis", "review", "gate"):
+        if part := getattr(node, place):
+            yield place, part
+
+
 def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it, in the order of the file. A planner comes as the node of its agent."""
+    """The node and everything below it, fallbacks included, in the order of the file."""
     yield node
-    if isinstance(node, SupervisorNode):
-        if node.planner:
-            yield AgentNode(agent=node.planner)
-        for part in (node.split, *(worker.node for worker in node.workers.values())):
-            if part:
-                yield from walk(part)
-        for part in (node.synthesis, node.review, node.gate):
-            if part:
-                yield from walk(part)
+    for _, inner in inner_nodes(node):
+        yield from walk(inner)

@@ -1,0 +1,111 @@
+"""An agent's tool calls: side by side, each through the gate, and none left running when the turn ends."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contracts.budgets import Amounts
+    from activities.contracts.calls import ToolRequest, ToolResponse
+    from activities.contracts.failures import FailureKind
+    from activities.contracts.messages import ToolCall
+    from activities.contracts.steps import Usage
+    from activities.errors import LimitExceeded
+    from workflows import steps
+    from workflows.agent_work import AgentWork
+    from workflows.effects import effect_of
+    from workflows.failures import failure_of
+    from workflows.gate import through_the_gate
+
+MAX_ARTIFACTS = 1000
+"""Files of one step that are listed; the last ones where it writes more."""
+
+
+class ToolCalls:
+    """The tool calls of one agent's step."""
+
+    def __init__(self, work: AgentWork) -> None:
+        self._work = work
+
+    async def use(self, calls: tuple[ToolCall, ...]) -> None:
+        """Call all tools of one answer; their results go into the next turn by reference.
+
+        Raises:
+            LimitExceeded: more calls than the agent may make, or more errors.
+            ActivityError: a call failed for good.
+        """
+        work = self._work
+        limits, used = work.limits, work.state.usage.tool_calls
+        if used + len(calls) > limits.tool_calls:
+            raise LimitExceeded(
+                f"the agent {work.agent!r} asked for more than {limits.tool_calls} tool calls",
+                fix=f"raise limits.tool_calls of {work.agent!r}, or make its instructions say when to stop",
+            )
+        work.update(effects=work.state.effects + sum(call.tool in work.plan.effects for call in calls))
+        side_by_side = asyncio.Semaphore(limits.parallel_tools)
+
+        async def one(index: int, call: ToolCall) -> ToolResponse:
+            async with side_by_side:
+                return await self._use(f"t{work.state.turns}.c{index}", call)
+
+        # All calls end before the first failure is raised: none is left running, no effect goes unseen.
+        results = await asyncio.gather(*(one(i, call) for i, call in enumerate(calls)), return_exceptions=True)
+        answers = [result for result in results if not isinstance(result, BaseException)]
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        work.update(append=tuple(answer.message for answer in answers if answer.message))
+        if work.state.tool_errors > limits.tool_errors:
+            last = next(answer for answer in reversed(answers) if answer.error)
+            raise LimitExceeded(
+                f"the agent {work.agent!r} made more than {limits.tool_errors} tool errors; the last: {last.text[:200]}",
+                fix=f"look at its tools and instructions, or raise limits.tool_errors of {work.agent!r}",
+            )
+
+    async def check(self, ordinal: str, call: ToolCall) -> ToolResponse:
+        """One check of the contract: no call of the model's, so it counts against no budget."""
+        work = self._work
+        work.go_on()
+        return await self._send(self._request(ordinal, call).model_copy(update={"check": True}))
+
+    async def _use(self, ordinal: str, call: ToolCall) -> ToolResponse:
+        work = self._work
+        work.go_on()
+        held = await work.account.reserve(Amounts(tool_calls=1), what="tool call")
+        request = self._request(ordinal, call)
+        answer = None
+        try:
+            answer = await through_the_gate(work.step, request, self._send)
+        except ActivityError as error:
+            failure = failure_of(error, agent=work.agent, step=work.path)
+            if failure.kind is FailureKind.OUTCOME_UNKNOWN:
+                # Reported whatever else ends the step.
+                work.unknown.append(failure)
+                work.update(done=(*work.state.done, *effect_of(work.step, work.plan, request, None, failure)))
+            raise
+        finally:
+            # Counted here, as it ends: what was used counts even where a deadline or a stop ends the turn.
+            work.account.settle(held, Usage(tool_calls=1))
+            work.update(usage=work.state.usage + Usage(tool_calls=1))
+        state = work.state
+        work.update(
+            tool_errors=state.tool_errors + (answer.error is not None),
+            retries=state.retries + answer.attempt - 1,
+            artifacts=(*state.artifacts, *answer.artifacts)[-MAX_ARTIFACTS:],
+            done=(*state.done, *effect_of(work.step, work.plan, request, answer, None)),
+        )
+        return answer
+
+    def _request(self, ordinal: str, call: ToolCall) -> ToolRequest:
+        work = self._work
+        key = work.step.key(ordinal, once=call.tool in work.plan.once)
+        return ToolRequest(key=key, profile=work.plan.profile, call=call, snapshot=work.run.snapshot)
+
+    async def _send(self, request: ToolRequest) -> ToolResponse:
+        work, tool = self._work, request.call.tool
+        seconds = work.run.tool_seconds.get(tool, 60.0)
+        return await steps.call_tool(
+            request, tool_timeout=timedelta(seconds=seconds), summary=f"{work.label}: {tool[:60]}"
+        )

@@ -1,0 +1,69 @@
+"""The run's state: every validated output is a new version, committed by the workflow that owns it, its single writer.
+
+Versions are immutable and numbered from 1; version n is what commits 1 to n come to. They are values of the workflow:
+committing costs no event.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.errors import LimitExceeded
+    from workflows.contracts import StateCommit
+
+MAX_COMMITS = 2000
+"""Versions of one workflow's state."""
+
+
+class RunState:
+    """The versions of one workflow's state."""
+
+    def __init__(self, replaced: Mapping[str, JsonValue] | None = None) -> None:
+        """``replaced``: values put in place of what is committed under these keys (rewind and fork)."""
+        self.commits: list[StateCommit] = []
+        self._values: dict[str, JsonValue] = {}
+        self._replaced = dict(replaced or {})
+
+    @property
+    def version(self) -> int:
+        """The newest version; 0 at the beginning."""
+        return len(self.commits)
+
+    def commit(self, key: str, value: JsonValue, *, step: str, owner: str) -> JsonValue:
+        """Commit an output; the value that counts, which a rewind may have replaced.
+
+        Raises:
+            LimitExceeded: there are too many versions.
+        """
+        if len(self.commits) >= MAX_COMMITS:
+            raise LimitExceeded(f"a run's state has at most {MAX_COMMITS:,} versions", fix="nest parts of the work")
+        value = self._replaced.get(key, value)
+        data = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+        self._values[key] = value
+        self.commits.append(
+            StateCommit(
+                version=self.version + 1,
+                key=key,
+                step=step,
+                owner=owner,
+                digest=hashlib.sha256(data).hexdigest()[:40],
+                size_bytes=len(data),
+                value=value,
+                committed_at=workflow.time(),
+            )
+        )
+        return value
+
+    def view(self, keys: Iterable[str]) -> dict[str, JsonValue]:
+        """The newest values of these keys, as far as there are any."""
+        return {key: self._values[key] for key in keys if key in self._values}
+
+    @property
+    def values(self) -> Mapping[str, JsonValue]:
+        """The newest value of every key."""
+        return self._values
