@@ -56,7 +56,8 @@ class HumanTask(WireModel):
     key: StepKey
     """Where the decision is recorded: the same question of a lineage is answered once."""
     question: Text
-    asking: Asking = Asking()
+    asking: Asking | None = None
+    """Who is asked; the team's ``people`` where absent."""
     choices: Annotated[tuple[Choice, ...], Field(min_length=1, max_length=4)] = (Choice.APPROVE, Choice.REJECT)
     action: ProposedAction | None = None
     reasons: Annotated[tuple[Line, ...], Field(max_length=20)] = ()

@@ -43,7 +43,7 @@ def _longest(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float]) -> f
             each = sum(longest_seconds(team, part, tool_seconds) for part in ends)
             return node.seconds + (1 + node.corrections) * each
         case PersonNode():
-            return node.asking.seconds
+            return (node.asking or team.people).seconds
         case PipelineNode() | WorkflowNode():
             return node.seconds
 

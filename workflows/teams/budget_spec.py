@@ -11,5 +11,5 @@ class BudgetSpec(Budget):
 
     on_breach: Literal["fail", "partial", "ask"] = "fail"
     """Where the next call does not fit: fail, end with what is there, or ask a person for more."""
-    asking: Asking = Asking()
-    """Who is asked."""
+    asking: Asking | None = None
+    """Who is asked; the team's ``people`` where absent."""

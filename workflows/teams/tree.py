@@ -155,7 +155,8 @@ class PersonNode(NodeBase):
     """``approve`` passes on what it was given, ``edit`` and ``answer`` what the person gives, ``reject`` fails the step."""
     answer: Schema | None = None
     """JSON Schema of an answer; any text where absent."""
-    asking: Asking = Asking()
+    asking: Asking | None = None
+    """Who is asked; the team's ``people`` where absent."""
 
 
 class PipelineNode(NodeBase):
