@@ -38,6 +38,7 @@ from typing import ClassVar
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
+from activities.contracts.handoffs import Rejection, RejectionReason
 
 MAX_MESSAGE = 600
 """Characters of an error's message that leave the worker. Enough for a sentence and an excerpt of a provider's body."""
@@ -199,9 +200,39 @@ class DeadlineExceeded(OstinatoError):
 
 
 class HandoffRejected(OstinatoError):
-    """The next owner does not take the step. Not retried: the sender's pattern re-routes it, or fails."""
+    """The next owner does not take the step. Not retried: the sender's pattern re-routes it, or fails.
+
+    ``kind`` is that of a limit or a deadline where one of these is the reason.
+    """
 
     kind = FailureKind.HANDOFF_REJECTED
+
+    def __init__(self, rejection: Rejection, *, owner: str = "") -> None:
+        """``owner``: who does not take it."""
+        who = f"{owner} does not take the step: " if owner else ""
+        super().__init__(f"{who}{rejection.message}", fix=_FIXES[rejection.reason])
+        self.rejection = rejection
+
+    def detail(self) -> FailureDetail:
+        """See base class."""
+        kind = _KINDS.get(self.rejection.reason, self.kind)
+        return super().detail().model_copy(update={"kind": kind})
+
+
+_KINDS = {
+    RejectionReason.BUDGET: FailureKind.LIMIT_EXCEEDED,
+    RejectionReason.DEADLINE: FailureKind.DEADLINE_EXCEEDED,
+}
+_FIXES = {
+    RejectionReason.TOOL_MISSING: "give all workers of the pool the same OSTINATO_TOOL_MODULES, or name a fallback or a re-route",
+    RejectionReason.MODEL_MISSING: "start a worker of the provider's pool with its settings",
+    RejectionReason.NEEDS_MISSING: "let an earlier step commit what is missing under that key, or take the key out of needs",
+    RejectionReason.INPUT_MISMATCH: "let the step before give what the input schema asks for, or mend the schema",
+    RejectionReason.BUDGET: "raise the budget, or give it less to do",
+    RejectionReason.DEADLINE: "give it more time",
+    RejectionReason.CYCLE: "let the last owner answer",
+    RejectionReason.DEPTH: "nest less, or hand on less often",
+}
 
 
 class NotAllowed(OstinatoError):
@@ -241,6 +272,18 @@ class ConfigurationInvalid(OstinatoError):
 
     kind = FailureKind.CONFIGURATION_INVALID
     origin = Origin.OPERATOR
+
+
+def stopped_call(unsettled_calls: int) -> ApplicationError:
+    """The end of a call that was cancelled after its provider had been asked, in this attempt or an earlier one."""
+    detail = FailureDetail(
+        kind=FailureKind.CANCELLED,
+        origin=Origin.OPERATOR,
+        retryable=False,
+        message="the call was stopped",
+        unsettled_calls=unsettled_calls,
+    )
+    return ApplicationError(detail.message, detail, type=detail.kind.value, non_retryable=True)
 
 
 def to_application_error(error: Exception, *, unsettled_calls: int = 0) -> ApplicationError:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from temporalio import activity
 
 from activities.contracts.steps import StepKey
-from activities.errors import OstinatoError, to_application_error
+from activities.errors import OstinatoError, stopped_call, to_application_error
 from activities.telemetry import current_step
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ class Attempts:
         self.lost = max(0, activity.info().attempt - 1 - self._settled)
         self.paid = False
         """Set once the provider has answered: whatever fails after that, the answer costs."""
+        self.asked: bool | None = None
+        """Of a model call: whether the provider was asked. Where it is cancelled then, it may cost something all the same."""
 
     def beat(self) -> None:
         """Report that this attempt lives."""
@@ -55,6 +57,12 @@ async def durable_activity(key: StepKey) -> AsyncIterator[Attempts]:
     try:
         yield attempts
         log.info("%s done", activity.info().activity_type)
+    except asyncio.CancelledError:
+        reason = activity.cancellation_details()
+        if attempts.asked is not None and reason and reason.cancel_requested:
+            # A plain cancellation could not say what the call may have cost.
+            raise stopped_call(attempts.lost + attempts.asked) from None
+        raise
     except Exception as error:
         translated = to_application_error(error, unsettled_calls=attempts.settle(error))
         # An exception that is none of ours is a bug: its traceback goes to the log. It does not go into history, where

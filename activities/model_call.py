@@ -6,17 +6,20 @@ is bounded by the reservation and listed as unsettled.
 """
 
 import asyncio
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.contracts.budgets import Amounts
 from activities.contracts.calls import ModelRequest, ModelResponse
+from activities.contracts.handoffs import Rejection
 from activities.contracts.messages import AssistantMessage, MessageRef, ThreadRef
 from activities.contracts.profile import AgentProfile
 from activities.contracts.steps import Usage
 from activities.errors import ConfigurationInvalid, MalformedAnswer, ProviderError
+from activities.handoffs import missing_model, missing_tools, taken, unfit
 from activities.heartbeats import durable_activity
 from activities.object_store import ObjectStore
 from activities.outputs import read_output
@@ -36,7 +39,17 @@ PATIENCE = timedelta(seconds=5)
 class ModelActivities:
     """Model calls. Providers and their keys are injected on the worker; payloads hold names only."""
 
-    def __init__(self, store: ObjectStore, providers: Mapping[str, ModelProvider]) -> None:
+    def __init__(
+        self, store: ObjectStore, providers: Mapping[str, ModelProvider], tools: Collection[str] | None = None
+    ) -> None:
+        """Inject what the calls need.
+
+        Args:
+            store: where profiles, threads and records are.
+            providers: the models that can be asked here, by provider.
+            tools: names of this deployment's tools; a handoff to an agent that has others is rejected. Absent: not asked.
+        """
+        self._tools = tools
         self._store = store
         self._records = Records(store)
         self._threads = Threads(store)
@@ -54,6 +67,7 @@ class ModelActivities:
                 ``configuration_invalid`` where this worker has no such provider.
         """
         async with durable_activity(request.key) as attempts:
+            attempts.asked = False
             scope, info = request.key.scope_id, activity.info()
             run_id = info.workflow_run_id or ""
             profile = await self._store.get_model(scope, request.profile, AgentProfile)
@@ -62,14 +76,21 @@ class ModelActivities:
             found, messages = await asyncio.gather(
                 self._records.find(request.key, hashed, ModelResponse), self._threads.load(scope, digests)
             )
+            accepted = taken(request.handoff, info.started_time) if request.handoff else None
             if found:
                 # A record of this very run is the work of an earlier attempt of this call: its cost is this run's.
                 own = found.run_id == run_id
                 usage = found.result.usage if own else Usage()
-                return found.result.model_copy(update={"usage": usage, "from_record": not own, "attempt": info.attempt})
+                known = {"usage": usage, "from_record": not own, "attempt": info.attempt, "accepted": accepted}
+                return found.result.model_copy(update=known)
+            if rejected := self._rejection(request, profile, info.started_time):
+                return ModelResponse(
+                    rejected=rejected, usage=_lost(profile, request, attempts.lost), attempt=info.attempt
+                )
             timeout = info.start_to_close_timeout
             seconds = max(1.0, timeout.total_seconds() - HTTP_MARGIN_SECONDS) if timeout else 120.0
             provider, call = self._provider(profile, request), build_call(request, profile, messages, seconds)
+            attempts.asked = True
             with model_span(provider.name, call.model) as span:
                 answer = await _ask(provider, call, last=request.choice + 1 == len(profile.models))
                 attempts.paid = True
@@ -79,10 +100,26 @@ class ModelActivities:
             response = response.model_copy(update={"usage": usage, "attempt": info.attempt})
             settled = await self._records.settle(request.key, hashed, response, run_id)
             if settled is response:
-                return response
+                return response.model_copy(update={"accepted": accepted})
             # Another attempt, thought dead, was first: its answer stands, and both were paid.
             both = settled.usage + _usage(profile, request, answer, 0)
-            return settled.model_copy(update={"usage": both, "attempt": info.attempt})
+            return settled.model_copy(update={"usage": both, "attempt": info.attempt, "accepted": accepted})
+
+    def _rejection(self, request: ModelRequest, profile: AgentProfile, now: datetime) -> Rejection | None:
+        """Why the step is not taken, where this is its first call; nothing: it is."""
+        handoff = request.handoff
+        if handoff is None:
+            return None
+        choice = profile.models[request.choice]
+        # The answer alone: the workflow has reserved at least that much, by its own estimate of the prompt.
+        answer = profile.max_output_tokens
+        first = Amounts(tokens=answer, cost_usd=answer * choice.output_usd_per_million / 1_000_000, model_calls=1)
+        tools = () if self._tools is None else (*profile.tools, *profile.checks)
+        return (
+            missing_tools(tools, self._tools or ())
+            or missing_model(choice.provider, self._providers)
+            or unfit(handoff, first, now)
+        )
 
     async def _window(self, request: ModelRequest) -> list[str]:
         """The digests of the prompt's messages: the thread's window and what is appended to it."""
@@ -165,6 +202,13 @@ def _tokens(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer
     """Input and output tokens: what the provider counted, or an estimate where it counts nothing."""
     written = AssistantMessage(text=answer.text, tool_calls=answer.tool_calls)
     return answer.input_tokens or _tokens_before(request, profile), answer.output_tokens or message_tokens(written)
+
+
+def _lost(profile: AgentProfile, request: ModelRequest, lost: int) -> Usage:
+    """The reservation of attempts that were lost before this one, which asks nothing."""
+    prompt, answer = lost * _tokens_before(request, profile), lost * profile.max_output_tokens
+    cost = profile.models[request.choice].cost_usd(prompt, answer)
+    return Usage(model_calls=lost, unsettled_tokens=prompt + answer, cost_usd=cost)
 
 
 def _usage(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, lost: int) -> Usage:

@@ -7,6 +7,7 @@ tool sees) and nothing of time, budget, attempt or trace; it is the same for eve
 
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,9 +15,15 @@ from pydantic import BaseModel
 
 from activities.contracts.base import WireModel
 from activities.contracts.steps import StepKey
+from activities.errors import ConfigurationInvalid
 from activities.object_store import ObjectStore, encode_model, parse_model
 
 Result = TypeVar("Result", bound=BaseModel)
+
+_UNDONE = b"undone"
+"""In place of a record: its effect was compensated, so it answers nothing any more."""
+MAX_UNDONE = 100
+"""Times that one effect of a lineage may be made, undone and made again."""
 
 
 class Intent(WireModel):
@@ -25,6 +32,10 @@ class Intent(WireModel):
     request_id: str
     tool: str
     attempt: int
+    effect: str = ""
+    """Tool, arguments and input, whatever the step: as ``activities.repeats`` finds it again."""
+    rerun: int = 0
+    """The number of the run among the lineage's re-runs."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,30 @@ class Records:
         run_id, _, body = data.partition(b"\n")
         return Recorded(parse_model(body, kind), run_id.decode())
 
+    async def newest(self, key: StepKey, hashed: str, kind: type[Result]) -> tuple[str, Recorded[Result] | None]:
+        """The recorded result of an effect, if it stands; and the name under which it is, or would be, on record.
+
+        A compensated effect has another name when it is made again: with it come another request id and another intent.
+
+        Raises:
+            ConfigurationInvalid: it was made and undone too often.
+        """
+        for number in range(MAX_UNDONE):
+            name = f"{hashed}.u{number}" if number else hashed
+            data = await self._store.read(record_path(key, name), scope_id=key.scope_id)
+            if data is None:
+                return name, None
+            if data != _UNDONE:
+                run_id, _, body = data.partition(b"\n")
+                return name, Recorded(parse_model(body, kind), run_id.decode())
+        raise ConfigurationInvalid(
+            f"the effect {key.step} of {key.path} was undone {MAX_UNDONE} times already", fix="start a new run"
+        )
+
+    async def undone(self, key: StepKey, name: str) -> None:
+        """Note that an effect does not stand any more. Noting it twice changes nothing."""
+        await self._store.write(record_path(key, name), _UNDONE, scope_id=key.scope_id)
+
     async def settle(self, key: StepKey, hashed: str, result: Result, run_id: str) -> Result:
         """Record a result, and return what is on record: a concurrent attempt may have been first."""
         data = run_id.encode() + b"\n" + encode_model(result)
@@ -68,7 +103,24 @@ class Records:
         found = await self.find(key, hashed, type(result))
         return found.result if found else result
 
+    async def replace(self, key: StepKey, hashed: str, result: BaseModel, run_id: str) -> None:
+        """Record a result in place of one that is no answer any more."""
+        data = run_id.encode() + b"\n" + encode_model(result)
+        await self._store.write(record_path(key, hashed), data, scope_id=key.scope_id)
+
     async def intend(self, key: StepKey, hashed: str, intent: Intent) -> bool:
         """Declare that a ``once`` effect is about to begin. ``False``: an earlier attempt declared it."""
         path = record_path(key, hashed) + ".intent"
         return await self._store.create(path, encode_model(intent), scope_id=key.scope_id)
+
+    async def intended(self, key: StepKey, hashed: str) -> bool:
+        """Whether an earlier attempt declared that it begins this ``once`` effect."""
+        return await self._store.read(record_path(key, hashed) + ".intent", scope_id=key.scope_id) is not None
+
+    async def under(self, key: StepKey) -> AsyncIterator[tuple[int, str]]:
+        """Generation and hash of all records of a step, in no order."""
+        prefix = record_path(key, "").rpartition("/g")[0] + "/"
+        async for path in self._store.list_paths(prefix):
+            generation, _, hashed = path.removeprefix(prefix).partition("/")
+            if generation[1:].isdigit() and hashed.isalnum():
+                yield int(generation[1:]), hashed

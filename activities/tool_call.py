@@ -7,26 +7,37 @@ exception, a timeout) is an answer to the agent, no failure.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from datetime import datetime
 
 from pydantic import ValidationError
 from temporalio import activity
 
 from activities.artifacts import CallArtifacts
 from activities.contracts.base import INLINE_BYTES, MAX_TEXT
+from activities.contracts.budgets import Amounts
 from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
+from activities.contracts.grants import GateDecision, Verdict
+from activities.contracts.handoffs import Rejection
 from activities.contracts.messages import ToolMessage, estimate_tokens
 from activities.contracts.profile import AgentProfile, Effect, ToolSpec
 from activities.errors import OstinatoError, OutcomeUnknown, PayloadTooLarge, ToolFailed, redact
+from activities.gate import REFUSED, Gate, Proposal
+from activities.handoffs import missing_tools, taken, unfit
 from activities.heartbeats import durable_activity
+from activities.lookalikes import lookalike
 from activities.mcp.base import McpClients, McpOff
 from activities.object_store import ObjectStore
+from activities.policy import Policy
 from activities.records import Intent, Records, record_path, request_hash
+from activities.repeats import Repeats, effect_hash
 from activities.snapshots import open_snapshot
 from activities.telemetry import tool_span
 from activities.threads import Threads, preview
 from activities.tools.base import Tool, ToolContext
+from activities.undoing import Made, as_called, keep_for_undo, told_of, try_again
 
 MAX_RESULT = 8 * 1024 * 1024
 """Characters of the longest tool result that is kept at all."""
@@ -49,11 +60,14 @@ class ToolActivities:
             store: where profiles, threads and records are.
             tools: this deployment's own tools, by name.
             secrets: values that no error may show.
-            policies: what the deployment's settings say to single tools (``ToolContext.policy``).
+            policies: what the deployment's settings say to single tools (``ToolContext.policy``), and its ``Policy`` for
+                all actions; without one what teams grant proceeds.
             mcp: the connections to MCP servers; none are allowed where absent.
         """
+        self._gate = Gate(store, next((policy for policy in policies if isinstance(policy, Policy)), None))
         self._store = store
         self._records = Records(store)
+        self._repeats = Repeats(store)
         self._threads = Threads(store)
         self._tools = tools
         self._secrets = secrets
@@ -74,19 +88,51 @@ class ToolActivities:
             profile = await self._store.get_model(request.key.scope_id, request.profile, AgentProfile)
             snapshot = request.snapshot.digest if request.snapshot else ""
             seen = {"tool": request.call.tool, "arguments": request.call.arguments, "snapshot": snapshot}
-            hashed = request_hash(seen)
+            told = await told_of(self._store, request.key, request.undo) if request.undo else None
+            if told:
+                seen["undo"] = request.undo or ""
+                request = as_called(request, profile, told)
             info = activity.info()
-            if found := await self._records.find(request.key, hashed, ToolResponse):
-                repeated = found.run_id != (info.workflow_run_id or "")
-                response = found.result.model_copy(update={"from_record": repeated})
+            accepted = taken(request.handoff, info.started_time) if request.handoff else None
+            hashed, found = await self._records.newest(request.key, request_hash(seen), ToolResponse)
+            run_id, once = info.workflow_run_id or "", _is_once(request, profile)
+            anew = found is not None and await self._repeats.stands_anew(request, hashed, found, run_id)
+            if found and not anew:
+                response = found.result.model_copy(update={"from_record": found.run_id != run_id})
+                if once and request.rerun:
+                    await self._repeats.was_answered(request, hashed)
+            elif once and request.rerun and (earlier := await self._repeats.earlier(request)):
+                response = earlier.model_copy(update={"from_record": True})
+            elif rejected := self._rejection(request, profile, info.started_time):
+                return ToolResponse(rejected=rejected, attempt=info.attempt)
             else:
                 artifacts = CallArtifacts(self._store, request.key.scope_id)
-                text, error = await self._answer(request, profile, hashed, info.attempt, artifacts)
+                text, error, decision, request = await self._answer(request, profile, hashed, info.attempt, artifacts)
+                if decision and decision.verdict in REFUSED:
+                    # No record: it is decided anew where the step is made again.
+                    refused = await self._refused(request, decision)
+                    return refused.model_copy(update={"attempt": info.attempt, "accepted": accepted})
+                try_again(request, profile, error, text)
                 response = await self._response(request, text, error)
                 if error is None:
-                    response = response.model_copy(update={"artifacts": artifacts.refs})
-                response = await self._records.settle(request.key, hashed, response, info.workflow_run_id or "")
-            return await self._shown(request, response.model_copy(update={"attempt": info.attempt}))
+                    made = Made(self._tools.get(request.call.tool), hashed, text, info.workflow_id or "")
+                    undo = await keep_for_undo(self._store, request, profile, made)
+                    response = response.model_copy(update={"artifacts": artifacts.refs, "undo": undo})
+                response = response.model_copy(update={"decision": decision})
+                if anew:
+                    await self._records.replace(request.key, hashed, response, run_id)
+                else:
+                    response = await self._records.settle(request.key, hashed, response, run_id)
+            if told and response.error is None:
+                await self._records.undone(told.key, told.record)
+            seen_now = {"attempt": info.attempt, "accepted": accepted}
+            return await self._shown(request, response.model_copy(update=seen_now))
+
+    def _rejection(self, request: ToolRequest, profile: AgentProfile, now: datetime) -> Rejection | None:
+        """Why the step is not taken, where this is its first call; nothing: it is."""
+        if request.handoff is None:
+            return None
+        return missing_tools(profile.tools, self._tools) or unfit(request.handoff, Amounts(tool_calls=1), now)
 
     async def _shown(self, request: ToolRequest, response: ToolResponse) -> ToolResponse:
         """The response with its text, which is stored with the message and only there, for people to see."""
@@ -109,14 +155,32 @@ class ToolActivities:
 
     async def _answer(
         self, request: ToolRequest, profile: AgentProfile, hashed: str, attempt: int, artifacts: CallArtifacts
-    ) -> tuple[str, ToolErrorKind | None]:
-        """The tool's answer, or what kept it from answering."""
+    ) -> tuple[str, ToolErrorKind | None, GateDecision | None, ToolRequest]:
+        """The tool's answer, or what kept it from answering; what the gate said, if anything; the call as it was made."""
+        proposal = await self._proposal(request, profile)
+        if not isinstance(proposal, Proposal):
+            return *proposal, None, request
+        record = record_path(request.key, hashed)
+        decision, proposal = await self._gate.decide(proposal, record=record, now=time.time())
+        if decision and decision.verdict in REFUSED:
+            if proposal.spec.effect is Effect.ONCE and await self._records.intended(request.key, hashed):
+                raise _unknown(proposal.spec.name, "an earlier attempt began it and left no result")
+            return "", None, decision, request
+        return *await self._make(proposal, hashed, attempt, artifacts), decision, proposal.request
+
+    async def _proposal(
+        self, request: ToolRequest, profile: AgentProfile
+    ) -> Proposal | tuple[str, ToolErrorKind]:
+        """The tool with its arguments, or what the agent is told where there is none or they do not fit."""
         name = request.call.tool
-        granted = {spec.name: spec for spec in (profile.checks if request.check else profile.tools)}
+        specs = profile.compensations if request.undo else profile.checks if request.check else profile.tools
+        granted = {spec.name: spec for spec in specs}
         if name not in granted:
             known = ", ".join(sorted(granted)) or "none"
             kind = ToolErrorKind.NOT_GRANTED if name in self._tools else ToolErrorKind.UNKNOWN_TOOL
-            return f"There is no tool {name!r} for you. Your tools: {known}.", kind
+            like = lookalike(name, granted)
+            other = f" It looks like {like!r}, but is written with other characters." if like else ""
+            return f"There is no tool {name!r} for you.{other} Your tools: {known}.", kind
         spec = granted[name]
         tool = await self._mcp.bind(spec) if spec.mcp else self._tools.get(name)
         if tool is None:
@@ -128,16 +192,25 @@ class ToolActivities:
                 f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()[:5]
             )
             return redact(f"The arguments do not fit: {problems}.", self._secrets), ToolErrorKind.BAD_ARGUMENTS
+        return Proposal(request, profile, tool, spec, arguments)
+
+    async def _make(
+        self, proposal: Proposal, hashed: str, attempt: int, artifacts: CallArtifacts
+    ) -> tuple[str, ToolErrorKind | None]:
+        """The tool's answer to a call that may be made."""
+        request, spec, name = proposal.request, proposal.spec, proposal.spec.name
         request_id = request_hash({"record": record_path(request.key, hashed)})
         ref = request.snapshot
         snapshot = await open_snapshot(self._store, request.key.scope_id, ref) if ref else None
         context = ToolContext(request_id, snapshot, artifacts, self._policies)
         if spec.effect is Effect.ONCE:
             # Last of all: whatever fails before this has certainly not begun the effect.
-            await self._declare(request, hashed, Intent(request_id=request_id, tool=name, attempt=attempt))
+            effect = effect_hash(name, request.call.arguments, ref.digest if ref else "")
+            intent = Intent(request_id=request_id, tool=name, attempt=attempt, effect=effect, rerun=request.rerun)
+            await self._declare(request, hashed, intent)
         try:
             with tool_span(name):
-                work = asyncio.wait_for(tool(context, arguments), spec.timeout_seconds)
+                work = asyncio.wait_for(proposal.tool(context, proposal.arguments), spec.timeout_seconds)
                 # Once begun, a ``once`` effect is let to its end: an interrupted one would leave nobody knowing.
                 text = await (_to_its_end(work) if spec.effect is Effect.ONCE else work)
         except TimeoutError:
@@ -151,6 +224,15 @@ class ToolActivities:
         except Exception as error:
             return redact(f"{type(error).__name__}: {error}", self._secrets), ToolErrorKind.RAISED
         return _bounded(text, spec), None
+
+    async def _refused(self, request: ToolRequest, decision: GateDecision) -> ToolResponse:
+        """The answer to a call that was not made. An agent reads why; a person, or the run's end, is the workflow's."""
+        response = ToolResponse(decision=decision)
+        if decision.verdict is Verdict.BLOCK:
+            said = redact(f"This call is not allowed: {decision.reason}.", self._secrets)
+            stored = await self._response(request, said, ToolErrorKind.BLOCKED)
+            response = stored.model_copy(update={"decision": decision, "text": said})
+        return response
 
     async def _declare(self, request: ToolRequest, hashed: str, intent: Intent) -> None:
         if not await self._records.intend(request.key, hashed, intent):
@@ -169,6 +251,10 @@ class ToolActivities:
         ref = await self._threads.add_message(scope, message.model_copy(update={"result": result}))
         ref = ref.model_copy(update={"tokens": estimate_tokens(preview(data, result))})
         return ToolResponse(message=ref, error=error, result=result, size_bytes=len(data))
+
+
+def _is_once(request: ToolRequest, profile: AgentProfile) -> bool:
+    return any(spec.name == request.call.tool and spec.effect is Effect.ONCE for spec in profile.tools)
 
 
 def _bounded(text: str, spec: ToolSpec) -> str:

@@ -25,9 +25,13 @@ MAX_SAVED_BYTES = 1024 * 1024 * 1024
 
 
 async def save_artifacts(
-    store: ObjectStore, scope_id: str, refs: Sequence[ArtifactRef], runs: Path
+    store: ObjectStore, scope_id: str, refs: Sequence[ArtifactRef], runs: Path, run_id: str = ""
 ) -> tuple[list[str], list[str]]:
-    """Write a run's files to ``runs/<scope_id>/artifacts``: their paths, and a sentence for each that is not there."""
+    """Write a run's files to ``runs/<run id>/artifacts``: their paths, and a sentence for each that is not there.
+
+    ``run_id`` is the lineage's where it is not given: that of a fork is another.
+    """
+    run_id = run_id or scope_id
     saved: list[str] = []
     problems: list[str] = []
     names, room = Names(), MAX_SAVED_BYTES
@@ -44,14 +48,14 @@ async def save_artifacts(
             data = await store.get(scope_id, ref.digest)
             if len(data) != ref.size_bytes:
                 raise ValueError(f"it has {len(data):,} bytes and not {ref.size_bytes:,}")
-            write_below(runs, f"{scope_id}/{FOLDER}/{name}", data)
+            write_below(runs, f"{run_id}/{FOLDER}/{name}", data)
         except StoreUnavailable as error:
             problems.append(f"{len(refs) - at} files of the run could not be read: {error}")
             break
         except (BlobMissing, OSError, ValueError) as error:
             problems.append(f"the file {ref.name!r} is not saved: {error}")
         else:
-            saved.append(str(runs / scope_id / FOLDER / name))
+            saved.append(str(runs / run_id / FOLDER / name))
     return saved, problems
 
 

@@ -37,7 +37,7 @@ class Attendance:
         run = await find_input(self._session, run_id) if look else None
         if run is None:
             pools = pools_of(self._plan.queues)
-            await self._serve(pools)
+            await self.serve(pools)
             run, handle = await start(self._session, self._plan)
             self._introduce(run, "started")
         else:
@@ -45,23 +45,34 @@ class Attendance:
             handle = client.get_workflow_handle(run_id, result_type=RunResult)
             pools = pools_of(run.queues)
             if is_running(await handle.describe()):
-                await self._serve(pools)
+                await self.serve(pools)
                 self._introduce(run, "attached to")
             else:
                 self._introduce(run, "ended already:")
                 pools = []
+        return await self._to_its_end(run, handle, pools, again=f"the same command with --id {run_id}")
+
+    async def go_on(self, run: RunInput, handle: RunHandle, what: str) -> int:
+        """To the end of a run that ``serve`` was called for already, and that was started, or is under way."""
+        self._introduce(run, what)
+        return await self._to_its_end(
+            run, handle, pools_of(run.queues), again=f"`ostinato resume {run.workflow_id}`"
+        )
+
+    async def _to_its_end(self, run: RunInput, handle: RunHandle, pools: list[str], *, again: str) -> int:
+        run_id, client = run.workflow_id, self._session.client
         follower = Follower(self._session, handle, self._output, self._stack, serves=self._serves)
         try:
             result = await with_spent(client, run, await follower.to_end(pools))
         except asyncio.CancelledError:
-            self._leave(run_id, serves=follower.serves)
+            self._leave(run_id, again, serves=follower.serves)
             raise
         except RPCError as error:
             if error.status not in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED}:
                 raise
             raise ConfigurationInvalid(
                 f"the Temporal server has not answered for {RECONNECT_SECONDS:.0f} s; the run stays as it is",
-                fix=f"the same command with --id {run_id} goes on with it, and starts a dev server that was killed",
+                fix=f"{again} goes on with it, and starts a dev server that was killed",
             ) from error
         artifacts = await save_result(self._session.deployment, run, result, self._output)
         print_result(run, result, artifacts, self._output)
@@ -69,7 +80,7 @@ class Attendance:
             self._output.note("the server and its UI end with this command; `ostinato up` keeps them, with all runs")
         return EXIT_CODES[result.status]
 
-    async def _serve(self, pools: list[str]) -> None:
+    async def serve(self, pools: list[str]) -> None:
         """Make sure that somebody works on the run: a deployment, or else this process."""
         deployment = self._session.deployment
         await bind_store(deployment.client, deployment.store)
@@ -80,8 +91,8 @@ class Attendance:
         self._serves = True
 
     def _introduce(self, run: RunInput, what: str) -> None:
-        self._output.note(f"{what} run {run.scope_id}")
-        if url := self._session.ui_of(run.scope_id):
+        self._output.note(f"{what} run {run.workflow_id}")
+        if url := self._session.ui_of(run.workflow_id):
             self._output.note(f"watch it: {url}")
         for name, plan in run.plans.items():
             chosen = {f"{choice.provider}:{choice.model}": choice for choice in self._plan.models.get(name, ())}
@@ -89,8 +100,7 @@ class Attendance:
             if said:
                 self._output.note(f"{name}: {', then '.join(said)}")
 
-    def _leave(self, run_id: str, *, serves: bool) -> None:
-        again = f"the same command with --id {run_id}"
+    def _leave(self, run_id: str, again: str, *, serves: bool) -> None:
         if serves:
             leave_at_second_interrupt()
             self._output.note(f"interrupted: the run stays as it is; {again} goes on with it")
@@ -111,7 +121,7 @@ def note_differences(plan: Plan, run: RunInput, output: Output) -> None:
     """Say what of this order is not what the run was started with."""
     if different := differences(plan, run):
         given = " and ".join(different)
-        output.note(f"note: the run {run.scope_id} was started with {given}; what is given now is not used")
+        output.note(f"note: the run {run.workflow_id} was started with {given}; what is given now is not used")
 
 
 async def find_input(session: Session, run_id: str) -> RunInput | None:

@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.contracts.people import HUMAN_TASK
 from activities.errors import ConfigurationInvalid
 from scripts.session import Session, check_keys, serve_here, unserved
 from scripts.terminal import Output
@@ -120,8 +121,10 @@ async def say_when_lost(client: Client, output: Output) -> None:
 
 def progress_line(progress: Progress) -> str:
     """One thing that happened, for people who look on; empty where they need not know. Nested steps name their path."""
-    if progress.kind == "workflow":
+    if progress.kind == "workflow" and (progress.what != HUMAN_TASK or not progress.detail):
         return ""
+    if progress.kind == "workflow":
+        return f"{progress.path} {'waits for' if progress.state == 'started' else progress.state} {progress.detail}"
     what = f"{progress.path} {progress.what}" if "/" in progress.path else progress.what
     match progress.state:
         case "started":

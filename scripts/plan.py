@@ -11,13 +11,12 @@ from activities.contracts.profile import ModelChoice
 from activities.object_store import digest_of, encode_model
 from activities.snapshots import describe_files
 from workers.admission import RunOrder, check_goal, check_run_id
+from workers.checks.inspection import inspect_team
 from workers.deployment import load_tools
 from workers.input_folder import read_folder
 from workers.plugin import load_codec
 from workers.profiles import build_profiles
 from workers.settings import Settings
-from workers.team_check import complete
-from workers.team_file import load_team
 from workflows import steps
 from workflows.contracts import RunInput
 from workflows.teams.tree import TeamSpec
@@ -36,6 +35,8 @@ class Plan:
     """Agent to the chain of its models."""
     snapshot: str
     """The digest that the input will have; empty without an input."""
+    warnings: tuple[str, ...] = ()
+    """What is worth knowing of the team, one sentence each."""
 
     @property
     def queues(self) -> set[str]:
@@ -50,17 +51,20 @@ def make_plan(settings: Settings, team: Path | TeamSpec, order: RunOrder) -> Pla
         ConfigurationInvalid: the first thing that cannot work.
     """
     check_goal(order.goal)
-    team = complete(team if isinstance(team, TeamSpec) else load_team(team))
+    tools = load_tools(settings)
+    found = inspect_team(team, settings, tools, order.provider)
+    found.refuse()
+    team = found.view.team
     if order.run_id:
         check_run_id(order.run_id)
-    profiles = build_profiles(team, settings, load_tools(settings), order.provider or settings.provider)
+    profiles = build_profiles(team, settings, tools, order.provider or settings.provider)
     load_codec(settings)
     digest = ""
     if order.folder is not None:
         files, skipped = read_folder(order.folder, order.include)
         digest = digest_of(encode_model(describe_files(files, skipped)))
     models = {name: profile.models for name, profile in profiles.items() if profile.models}
-    return Plan(team, order, models, digest)
+    return Plan(team, order, models, digest, tuple(found.warnings))
 
 
 def read_goal(goal: str) -> str:

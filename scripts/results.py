@@ -7,6 +7,7 @@ from typing import Any
 from activities.errors import redact
 from scripts.artifact_files import FOLDER, save_artifacts, write_below
 from scripts.brief_text import brief_text, is_brief
+from scripts.effects import effect_lines, effect_objects
 from scripts.terminal import COMPLETE, FAILED, PARTIAL, Output, safe
 from workers.deployment import Deployment
 from workers.settings import Settings
@@ -54,6 +55,7 @@ def run_object(run_id: str, result: RunResult, artifacts: list[str]) -> dict[str
             {"agent": agent.agent, "steps": agent.steps, "tokens": agent.tokens, "cost_usd": agent.cost_usd}
             for agent in result.agents
         ],
+        "effects": effect_objects(result.done),
         "missing": list(result.missing),
         "notes": list(result.notes),
     }
@@ -80,18 +82,18 @@ async def save_result(deployment: Deployment, run: RunInput, result: RunResult, 
 
     What cannot be written is said, and costs neither the result nor the other files.
     """
-    runs = result_folder(deployment.settings, run.scope_id).parent
-    files, problems = await save_artifacts(deployment.store, run.scope_id, result.artifacts, runs)
+    runs = result_folder(deployment.settings, run.workflow_id).parent
+    files, problems = await save_artifacts(deployment.store, run.scope_id, result.artifacts, runs, run.workflow_id)
     names = ["result.json"] if result.output is None else ["result.json", "answer.md"]
-    paths = [*(str(runs / run.scope_id / name) for name in names), *files]
+    paths = [*(str(runs / run.workflow_id / name) for name in names), *files]
     try:
-        value = json.dumps(run_object(run.scope_id, result, paths), indent=1) + "\n"
-        write_below(runs, f"{run.scope_id}/result.json", value.encode())
+        value = json.dumps(run_object(run.workflow_id, result, paths), indent=1) + "\n"
+        write_below(runs, f"{run.workflow_id}/result.json", value.encode())
         if result.output is not None:
             heading = f"# {' '.join(run.goal.split())}\n\n"
             write_below(
                 runs,
-                f"{run.scope_id}/answer.md",
+                f"{run.workflow_id}/answer.md",
                 safe(heading + as_text(result, run) + "\n").encode("utf-8", "replace"),
             )
     except OSError as error:
@@ -120,6 +122,8 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
         output.text(f"missing: {sentence}")
     for sentence in result.notes:
         output.text(f"note: {sentence}")
+    for line in effect_lines(result.done):
+        output.text(line)
     usage = result.usage
     output.text(
         f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
@@ -140,7 +144,7 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
         )
         if result.failure.fix:
             output.note(f"fix: {result.failure.fix}")
-    output.object(run_object(run.scope_id, result, artifacts))
+    output.object(run_object(run.workflow_id, result, artifacts))
 
 
 def as_text(result: RunResult, run: RunInput) -> str:

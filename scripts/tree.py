@@ -91,7 +91,7 @@ class RunTree:
         if progress.kind != "workflow":
             row.add(progress)
         elif progress.state == "started":
-            row.begun, row.agent = progress.at, row.agent or progress.what
+            row.begun, row.agent, row.detail = progress.at, row.agent or progress.what, progress.detail
         else:
             row.state = "complete" if progress.state == "done" else "failed"
             row.ended, row.detail = progress.at, progress.detail

@@ -14,6 +14,7 @@ from activities.contracts.base import RunId
 from activities.contracts.profile import AgentProfile, Effect
 from activities.contracts.snapshot import SnapshotRef
 from activities.errors import ConfigurationInvalid
+from activities.object_store import ObjectStore
 from activities.prompts import profile_tokens
 from activities.snapshots import describe_notes, describe_skipped, write_snapshot
 from workers.deployment import Deployment
@@ -49,9 +50,8 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
     """
     check_run_id(order.run_id)
     check_goal(order.goal)
-    settings, store, scope_id = deployment.settings, deployment.store, order.run_id
-    team = complete(team)
-    profiles = build_profiles(team, settings, deployment.tools, order.provider or settings.provider)
+    team, profiles = resolve(deployment, team, order.provider)
+    store, scope_id = deployment.store, order.run_id
     snapshot: SnapshotRef | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -59,19 +59,54 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
         files, skipped = await asyncio.to_thread(read_folder, order.folder, order.include)
         snapshot = await write_snapshot(store, scope_id, files, skipped)
         missing, notes = describe_skipped(skipped), describe_notes(skipped)
+    run = await freeze(store, team, profiles, goal=order.goal, scope_id=scope_id)
+    given = {"snapshot": snapshot, "missing": missing, "notes": notes, "provider": order.provider}
+    return run.model_copy(update=given)
+
+
+async def admit_again(deployment: Deployment, old: RunInput, *, team: TeamSpec | None = None, provider: str = "") -> RunInput:
+    """The input of a run once more, all names resolved with today's settings. Goal, snapshot and lineage stay.
+
+    Args:
+        deployment: the deployment.
+        old: what the run was started with.
+        team: in place of the run's.
+        provider: in place of the one that it was started with.
+
+    Raises:
+        ConfigurationInvalid: as ``admit``.
+    """
+    provider = provider or old.provider
+    team, profiles = resolve(deployment, team or old.team, provider)
+    run = await freeze(deployment.store, team, profiles, goal=old.goal, scope_id=old.scope_id)
+    kept = ("snapshot", "missing", "notes", "generation", "max_history_events", "rewind", "run_id")
+    return run.model_copy(update={**{name: getattr(old, name) for name in kept}, "provider": provider})
+
+
+def resolve(deployment: Deployment, team: TeamSpec, provider: str) -> tuple[TeamSpec, dict[str, AgentProfile]]:
+    """Look up and check all names of a team: the completed team, and the profile of every agent and call.
+
+    Raises:
+        ConfigurationInvalid: the first thing that cannot work.
+    """
+    settings, team = deployment.settings, complete(team)
+    return team, build_profiles(team, settings, deployment.tools, provider or settings.provider)
+
+
+async def freeze(
+    store: ObjectStore, team: TeamSpec, profiles: dict[str, AgentProfile], *, goal: str, scope_id: str
+) -> RunInput:
+    """Upload what was resolved; the run's input, as yet without a snapshot."""
     specs = [spec for profile in profiles.values() for spec in (*profile.tools, *profile.checks)]
     return RunInput(
         team=team,
-        goal=order.goal,
+        goal=goal,
         scope_id=scope_id,
         plans={
             name: make_node_plan(profile, await store.put_model(scope_id, profile))
             for name, profile in profiles.items()
         },
         tool_seconds={spec.name: spec.timeout_seconds for spec in specs},
-        snapshot=snapshot,
-        missing=missing,
-        notes=notes,
     )
 
 
@@ -91,6 +126,7 @@ def make_node_plan(profile: AgentProfile, digest: str) -> NodePlan:
         prompt_tokens=profile_tokens(profile) if profile.models else 0,
         effects=tuple(spec.name for spec in profile.tools if spec.effect is not Effect.READ),
         once=tuple(spec.name for spec in profile.tools if spec.effect is Effect.ONCE),
+        compensations={spec.name: spec.compensate for spec in profile.tools if spec.compensate},
     )
 
 

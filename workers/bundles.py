@@ -24,6 +24,7 @@ from activities.errors import BlobMissing, ConfigurationInvalid
 from activities.object_store import ObjectStore
 from workers.executions import histories_of
 from workers.external_storage import DRIVER, BundleDriver
+from workers.own_workflows import load_workflows
 from workers.plugin import ostinato_plugin
 from workers.pools import ALL_WORKFLOWS
 from workers.settings import Settings
@@ -151,7 +152,7 @@ async def replay_bundle(bundle: Bundle, settings: Settings) -> None:
     """
     for history in bundle.histories:
         replayer = Replayer(
-            workflows=ALL_WORKFLOWS,
+            workflows=load_workflows(settings, ALL_WORKFLOWS),
             plugins=[ostinato_plugin(settings, driver=BundleDriver(bundle.payloads))],
             namespace=bundle.namespace,
         )

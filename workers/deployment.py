@@ -12,6 +12,7 @@ from workers.client import connect
 from workers.plugin import load_codec
 from workers.server import running_server
 from workers.settings import Settings, load_settings
+from workflows.teams.platform import PLATFORM_TOOLS
 
 BUILT_IN_TOOLS = (
     "activities.tools.artifacts",
@@ -62,4 +63,7 @@ def load_tools(settings: Settings) -> dict[str, Tool]:
             raise ConfigurationInvalid(
                 f"the tool module {name!r} cannot be imported: {error}", fix="correct OSTINATO_TOOL_MODULES"
             ) from error
-    return collect_tools(modules)
+    tools = collect_tools(modules)
+    for name in PLATFORM_TOOLS & tools.keys():
+        raise ConfigurationInvalid(f"a tool is named {name!r}, which is the platform's own", fix="rename it")
+    return tools

@@ -122,7 +122,7 @@ class _Tree:
             try:
                 last = await self._history(child)
             except RPCError as error:
-                path = child.workflow_id.partition("/")[2]
+                path = child.workflow_id.replace("~", "/").partition("/")[2]
                 last = Progress(path, "failed", f"its history cannot be read: {error.message}", path, kind="workflow")
         if last:
             await self.told.put(last)

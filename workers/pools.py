@@ -1,4 +1,4 @@
-"""The table of pools: task queue, workflows, activities, limits. ``ALL_WORKFLOWS`` is the only registry."""
+"""The table of pools: task queue, workflows, activities, limits. ``ALL_WORKFLOWS`` is the only registry of built-in ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.errors import ConfigurationInvalid
+from activities.human_records import HumanActivities
 from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
 from activities.providers.base import ModelProvider
@@ -18,16 +19,28 @@ from activities.tool_call import ToolActivities
 from activities.tools.addresses import FetchPolicy
 from workers.deployment import Deployment
 from workers.mcp import mcp_clients
+from workers.own_workflows import load_workflows, not_for_the_sandbox
+from workers.policy import load_policy
 from workers.registration import bind_store, register_search_attributes
 from workers.settings import Settings
 from workflows import policies, steps
+from workflows.entities.human_task import HumanTaskWorkflow
 from workflows.patterns.agent import AgentWorkflow
 from workflows.patterns.call import CallWorkflow
+from workflows.patterns.person import PersonWorkflow
 from workflows.patterns.pipeline import PipelineWorkflow
 from workflows.patterns.session import SessionWorkflow
 from workflows.patterns.supervisor import SupervisorWorkflow
 
-ALL_WORKFLOWS: tuple[type, ...] = (AgentWorkflow, CallWorkflow, PipelineWorkflow, SupervisorWorkflow, SessionWorkflow)
+ALL_WORKFLOWS: tuple[type, ...] = (
+    AgentWorkflow,
+    CallWorkflow,
+    PipelineWorkflow,
+    SupervisorWorkflow,
+    SessionWorkflow,
+    PersonWorkflow,
+    HumanTaskWorkflow,
+)
 
 PROVIDERS = ("offline", "openai", "anthropic", "gemini")
 POOLS = ("workflows", "tools", *(f"models-{name}" for name in PROVIDERS))
@@ -82,18 +95,20 @@ def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelP
     """
     settings, store = deployment.settings, deployment.store
     if name == "workflows":
-        return Pool(name, steps.WORKFLOW_QUEUE, workflows=ALL_WORKFLOWS)
+        return Pool(name, steps.WORKFLOW_QUEUE, workflows=load_workflows(settings, ALL_WORKFLOWS))
     if name == "tools":
-        told = (FetchPolicy.parse(settings.fetch_allowed_hosts),)
+        policy = load_policy(settings.policy, deployment.tools)
+        told = (FetchPolicy.parse(settings.fetch_allowed_hosts), *([policy] if policy else ()))
         mcp = mcp_clients(settings)
         tools = ToolActivities(store, deployment.tools, settings.secrets, told, mcp)
-        activities = (tools.call_tool, McpActivities(store, mcp).list_tools)
+        people = HumanActivities(store)
+        activities = (tools.call_tool, McpActivities(store, mcp).list_tools, people.find, people.record)
         return Pool(name, steps.TOOL_QUEUE, (), activities, settings.tool_concurrency, closing=(mcp.aclose,))
     provider_name = name.removeprefix("models-")
     if name not in POOLS and provider_name not in providers:
         raise ConfigurationInvalid(f"there is no pool {name!r}", fix=f"choose among {', '.join(POOLS)}, or all")
     provider = providers.get(provider_name) or load_provider(provider_name, settings)
-    models = ModelActivities(store, {provider_name: provider})
+    models = ModelActivities(store, {provider_name: provider}, deployment.tools)
     queue = steps.model_queue(provider_name)
     return Pool(name, queue, (), (models.call_model,), settings.model_concurrency, (provider,))
 
@@ -143,7 +158,10 @@ async def running_pools(
                 stack.push_async_callback(provider.aclose)
             for close in pool.closing:
                 stack.push_async_callback(close)
-            worker = make_worker(deployment.client, pool, deployment.settings, identity)
+            try:
+                worker = make_worker(deployment.client, pool, deployment.settings, identity)
+            except RuntimeError as error:
+                raise not_for_the_sandbox(error) or error from error
             workers.append(await stack.enter_async_context(worker))
         # All stop taking work at once: one after the other, the last would go on while the first drain.
         stack.push_async_callback(_drain, workers)

@@ -1,19 +1,23 @@
 """Profiles: what the activities need to know of each agent and call, resolved and frozen at admission."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from activities.contracts.profile import AgentProfile, Effect, ModelChoice, ToolSpec
 from activities.errors import ConfigurationInvalid
+from activities.input_contracts import check_input_schema
 from activities.outputs import check_schema
 from activities.tools.base import Tool
+from workers.grants import frozen_grants
 from workers.mcp import is_mcp_tool, split_mcp_tools
 from workers.model_plan import resolve_models
-from workers.pools import PROVIDERS
+from workers.own_workflows import check_workflows
+from workers.pools import ALL_WORKFLOWS, PROVIDERS
 from workers.settings import Settings
-from workers.team_check import check_calls
+from workers.team_check import check_parts
 from workers.team_file import nearest
 from workflows.teams.agents import AgentSpec
-from workflows.teams.tree import CallNode, TeamSpec, walk
+from workflows.teams.platform import READ_STATE, platform_tools
+from workflows.teams.tree import AgentNode, CallNode, TeamSpec, node_name, plan_name, walk
 
 Tools = Mapping[str, Tool]
 
@@ -27,19 +31,36 @@ def build_profiles(team: TeamSpec, settings: Settings, tools: Tools, provider: s
     """
     if provider not in PROVIDERS:
         raise ConfigurationInvalid(f"the provider {provider!r} is not known", fix=nearest(provider, list(PROVIDERS)))
-    identity = f"{team.team}/{{}}@{team.version}"
+    check_workflows(team, settings, ALL_WORKFLOWS)
+    check_parts(team, tools)
+    for node in walk(team.root):
+        if node.input is not None:
+            check_input_schema(node.input, f"the node {node_name(node)!r}")
+    identity, grants = f"{team.team}/{{}}@{team.version}", frozen_grants(team)
     profiles = {}
     for node in walk(team.root):
         if isinstance(node, CallNode):
             # The tools of MCP servers are listed where the run begins, by a worker that may reach them.
             own = () if is_mcp_tool(team, node.tool) else (_tool(node.tool, tools, f"the call {node.name!r}"),)
-            profiles[node.name] = AgentProfile(agent=identity.format(node.name), tools=own)
-    check_calls(team.root, tools)
+            profiles[node.name] = AgentProfile(
+                agent=identity.format(node.name),
+                tools=own,
+                grants=grants.get(node.name, {}),
+                compensations=_compensations(own, tools),
+            )
     for name, agent in team.agents.items():
         models = resolve_models(name, agent, settings, provider)
         own_tools, _ = split_mcp_tools(team, agent)
-        own_agent = agent.model_copy(update={"tools": own_tools})
-        profiles[name] = _profile(identity.format(name), name, own_agent, tools, models)
+        own_agent = agent.model_copy(update={"tools": tuple(tool for tool in own_tools if tool != READ_STATE)})
+        platform = platform_tools(team, agent)
+        profile = _profile(identity.format(name), name, own_agent, tools, models)
+        given = {"tools": (*profile.tools, *platform), "grants": grants.get(name, {})}
+        profiles[name] = profile.model_copy(update=given)
+    for node in walk(team.root):
+        if isinstance(node, AgentNode) and node.tier:
+            agent = team.agents[node.agent].model_copy(update={"tier": node.tier, "model": None})
+            models = resolve_models(node.agent, agent, settings, provider)
+            profiles[plan_name(node)] = profiles[node.agent].model_copy(update={"models": models})
     return profiles
 
 
@@ -53,16 +74,24 @@ def _profile(identity: str, name: str, agent: AgentSpec, tools: Tools, models: t
             raise ConfigurationInvalid(
                 f"the check {check.name!r} of {where} has effects", fix="use a tool of effect read"
             )
+    own = tuple(_tool(tool, tools, where) for tool in dict.fromkeys(agent.tools))
     return AgentProfile(
         agent=identity,
         instructions=agent.instructions,
-        tools=tuple(_tool(tool, tools, where) for tool in dict.fromkeys(agent.tools)),
+        tools=own,
         checks=checks,
+        compensations=_compensations(own, tools),
         output=agent.output,
         models=models,
         temperature=agent.temperature,
         max_output_tokens=agent.limits.output_tokens,
     )
+
+
+def _compensations(specs: Iterable[ToolSpec], tools: Tools) -> tuple[ToolSpec, ...]:
+    """The tools that undo what these do, each once."""
+    found = [_tool(spec.compensate, tools, f"the tool {spec.name!r}") for spec in specs if spec.compensate]
+    return tuple({spec.name: spec for spec in found}.values())
 
 
 def _tool(name: str, tools: Tools, where: str) -> ToolSpec:

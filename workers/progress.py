@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.converter import WorkflowSerializationContext
 
 from activities.contracts.messages import ThreadRef
+from activities.contracts.people import HUMAN_TASK, HumanDecision, HumanTask
 from activities.contracts.steps import StepKey, Usage
 from workflows.contracts import RunInput
 
@@ -39,6 +40,8 @@ class Progress:
     step: str = ""
     """The call's ordinal in its step, such as ``t3.c0``; empty for a workflow."""
     kind: Kind = "call"
+    tool: str = ""
+    """The tool, where it is the call of one."""
     at: float = 0.0
     """Server time, seconds since 1970."""
     milliseconds: int = 0
@@ -97,7 +100,7 @@ class HistoryReader:
         context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id)
         self._converter = client.data_converter.with_context(context)
         self._id = workflow_id
-        self._path = workflow_id.partition("/")[2]
+        self._path = workflow_id.replace("~", "/").partition("/")[2]  # human tasks have ``~`` in their ids
         self._type = "workflow"
         self._begun = 0.0
         self._open: dict[int, Progress] = {}
@@ -114,6 +117,8 @@ class HistoryReader:
 
     async def read(self, event: HistoryEvent) -> Progress | None:
         """What an event tells; most tell nothing."""
+        if self._type == HUMAN_TASK and "_ACTIVITY_" in EventType.Name(event.event_type):
+            return None  # records: nothing that anybody waits for
         progress = await self._read(event)
         if progress is None:
             return None
@@ -161,7 +166,8 @@ class HistoryReader:
         if not self._path:
             run = await self._decode(started.input.payloads, RunInput)
             self._path = run.own_path if run else started.workflow_type.name
-        return Progress(self._type, "started", kind="workflow")
+        waits = await self._decode(started.input.payloads, HumanTask) if self._type == HUMAN_TASK else None
+        return Progress(self._type, "started", _waits_for(waits, self._id) if waits else "", kind="workflow")
 
     async def _schedule(self, event: HistoryEvent) -> Progress:
         scheduled = event.activity_task_scheduled_event_attributes
@@ -173,6 +179,7 @@ class HistoryReader:
             path=request.key.path if request else self._path,
             step=request.key.step if request else scheduled.activity_id,
             kind=kind,
+            tool=request.call.tool if request else "",
             is_answer=request is not None
             and (request.key.step == "t1" if kind == "tool" else request.purpose == "answer"),
             activity_id=scheduled.activity_id,
@@ -225,6 +232,10 @@ class HistoryReader:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
                 state, detail = "done", ""
+                if self._type == HUMAN_TASK:
+                    result = event.workflow_execution_completed_event_attributes.result
+                    said = await self._decode(result.payloads, HumanDecision)
+                    detail = f"{said.choice} by {said.by}" if said else ""
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
                 failure = event.workflow_execution_failed_event_attributes.failure
                 state, detail = "failed", await self.message_of(failure)
@@ -268,6 +279,12 @@ class HistoryReader:
 def is_end(progress: Progress) -> bool:
     """Whether a workflow ended with this."""
     return progress.kind == "workflow" and progress.state in {"done", "failed"}
+
+
+def _waits_for(task: HumanTask, task_id: str) -> str:
+    """What a human task waits for, and how it is decided."""
+    who = ", ".join(task.asking.people)[:100] if task.asking else ""
+    return f"{who or 'a person'}: {' '.join(task.question.split())[:200]} (ostinato decide {task_id})"
 
 
 def _is_empty_list(text: str) -> bool:

@@ -2,7 +2,8 @@
 
 The failure this prevents: a blob that is deleted strands every run that refers to it. So age is only the first sieve.
 Before a lineage goes, it is listed again (a young object keeps all of it) and then the server is asked by workflow id,
-because its list of runs lags behind; what is deleted is what was seen then, and nothing that came later.
+because its list of runs lags behind; what is deleted is what was seen then, and nothing that came later. A lineage has
+more runs than the one whose name it bears: forks live on its records, so all of them are asked for.
 """
 
 import re
@@ -18,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import ConfigurationInvalid
 from activities.object_store import ObjectStore, StoredObject
 from workers.external_storage import OTHER, UNKNOWN
+from workers.lineages import members_of
 from workers.registration import check_bond
 
 MAX_LINEAGES = 200_000
@@ -112,14 +114,21 @@ async def examine(client: Client, store: ObjectStore, lineage: Lineage, cutoff: 
         return Finding(lineage, Verdict.YOUNG)
     if _NOT_OURS.fullmatch(scope_id) or not _OURS.fullmatch(scope_id):
         return Finding(lineage, Verdict.FOREIGN)
-    runs = await _known_runs(client, scope_id)
+    members = await members_of(store, scope_id)
+    runs: _Runs = {}
+    for member in members:
+        runs |= await _known_runs(client, member)
+        if len(runs) > MAX_EXECUTIONS:
+            return Finding(lineage, Verdict.OPEN)
     now, paths = replace(lineage, objects=0, size=0), list[str]()
     async for item in store.list_objects(f"lineages/{scope_id}/"):
         now = _add(now, item)
         if len(paths) < MAX_OBJECTS:
             paths.append(item.path)
-    # Last of all, as close to the deletion as can be: a run that started meanwhile has uploaded, or is seen here.
-    runs |= await _described(client, scope_id)
+    # Last of all, as close to the deletion as can be: a run that started meanwhile has uploaded (a fork its note), or is
+    # seen here.
+    for member in members:
+        runs |= await _described(client, member)
     if len(runs) > MAX_EXECUTIONS or any(closed is None for closed in runs.values()):
         return Finding(now, Verdict.OPEN)
     if max([now.used, *(closed for closed in runs.values() if closed)]) > cutoff:

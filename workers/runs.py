@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from temporalio.api.history.v1 import HistoryEvent
@@ -25,7 +25,9 @@ from workflows.contracts import RunInput, RunResult, RunStatus
 from workflows.failures import failure_of
 from workflows.nodes import names_in
 from workflows.progress import AGENTS, PATTERN, TEAM
+from workflows.stopped import MEMO
 from workflows.teams.bounds import longest_seconds
+from workflows.teams.tree import workflow_type
 
 RunHandle = WorkflowHandle[Any, RunResult]
 
@@ -43,7 +45,7 @@ def start_options(run: RunInput) -> dict[str, Any]:
     team = run.team
     longest = longest_seconds(team, team.root, run.tool_seconds)
     return {
-        "id": run.scope_id,
+        "id": run.workflow_id,
         "task_queue": steps.WORKFLOW_QUEUE,
         "task_timeout": policies.WORKFLOW_TASK_TIMEOUT,
         "execution_timeout": timedelta(seconds=longest) + policies.EXECUTION_MARGIN,
@@ -63,23 +65,35 @@ def start_options(run: RunInput) -> dict[str, Any]:
     }
 
 
-async def start_run(client: Client, run: RunInput) -> RunHandle:
+async def start_run(
+    client: Client, run: RunInput, *, place: Literal["attach", "again", "new"] = "attach"
+) -> RunHandle:
     """Start an admitted run under the pattern of its root.
 
+    Where there is a run of its id, it is attached to, if it is open. ``again``: it is replaced, if it has ended; ``new``:
+    there must be none.
+
     Raises:
-        WorkflowAlreadyStartedError: a run of this id has ended already.
+        WorkflowAlreadyStartedError: there is a run of this id, and it is not as it has to be.
     """
-    return await client.start_workflow(run.team.root.kind, run, result_type=RunResult, **start_options(run))
+    options = start_options(run)
+    if place != "attach":
+        options["id_conflict_policy"] = WorkflowIDConflictPolicy.FAIL
+    if place == "again":
+        options["id_reuse_policy"] = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+    return await client.start_workflow(workflow_type(run.team.root), run, result_type=RunResult, **options)
 
 
-async def read_input(client: Client, workflow_id: str) -> RunInput:
+async def read_input(client: Client, workflow_id: str, *, execution: str = "") -> RunInput:
     """The input that a run was started with (of its latest execution, where it continued as new).
+
+    ``execution`` is the run id of another one.
 
     Raises:
         RPCError: there is no such run.
         ConfigurationInvalid: a workflow of this id is there, but it is no run of ours.
     """
-    first = await _first_event(client.get_workflow_handle(workflow_id))
+    first = await _first_event(client.get_workflow_handle(workflow_id, run_id=execution or None))
     context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id)
     payloads = first.workflow_execution_started_event_attributes.input.payloads
     try:
@@ -92,13 +106,17 @@ async def read_input(client: Client, workflow_id: str) -> RunInput:
         ) from error
 
 
-async def run_chain(client: Client, workflow_id: str, *, last_only: bool = False) -> list[str]:
+async def run_chain(
+    client: Client, workflow_id: str, *, last_only: bool = False, execution: str = ""
+) -> list[str]:
     """The executions of a run, oldest first; several where it continued as new. Those past their retention are left out.
+
+    ``execution`` is the run id of the last one; the newest of the workflow where it is empty.
 
     Raises:
         RPCError: there is no such run.
     """
-    chain = [(await client.get_workflow_handle(workflow_id).describe()).run_id or ""]
+    chain = [execution or (await client.get_workflow_handle(workflow_id).describe()).run_id or ""]
     for _ in range(0 if last_only else MAX_CHAIN):
         try:
             first = await _first_event(client.get_workflow_handle(workflow_id, run_id=chain[0]))
@@ -124,7 +142,21 @@ async def read_result(handle: RunHandle, *, rpc_timeout: timedelta | None = None
                 return RunResult.model_validate(cause.details[0])
             except ValidationError:
                 pass
-        return RunResult(status=RunStatus.FAILED, failure=_failure(cause))
+        left = await left_behind(handle) if isinstance(cause, CancelledError) else None
+        return left or RunResult(status=RunStatus.FAILED, failure=_failure(cause))
+
+
+async def left_behind(handle: WorkflowHandle[Any, Any]) -> RunResult | None:
+    """What a stopped workflow has said of itself at its end: Temporal keeps no result of it.
+
+    Raises:
+        RPCError: there is no such workflow.
+    """
+    try:
+        left = await (await handle.describe()).memo_value(MEMO, None, type_hint=RunResult)
+    except (ValidationError, ValueError, TypeError, RuntimeError, ApplicationError):
+        return None  # no codec, a blob that is gone, or another version: the histories still tell what was used
+    return RunResult.model_validate(left) if left is not None else None
 
 
 def _failure(cause: BaseException) -> FailureDetail:

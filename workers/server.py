@@ -45,6 +45,8 @@ class ServerInfo:
     origin: Literal["configured", "started", "shared"]
     skipped: tuple[str, ...] = ()
     """Programs that were passed over, each with the reason."""
+    http_url: str = ""
+    """Where its HTTP API is, of a dev server; empty where that is not known."""
 
 
 @asynccontextmanager
@@ -79,7 +81,7 @@ async def running_server(settings: Settings) -> ServerInfo | None:
     if configured:
         return ServerInfo(configured.address, "", configured.version, "configured")
     state = _folder(settings).live()
-    return ServerInfo(state.address, state.ui_url, state.version, "shared") if state else None
+    return _info(state, "shared") if state else None
 
 
 @asynccontextmanager
@@ -105,14 +107,18 @@ async def _find_or_start(settings: Settings, folder: Folder, notify: Callable[[s
     if state:
         await prepare_namespace(state.address, folder.log)
         notify(f"sharing the Temporal server {state.version} at {state.address}")
-        return ServerInfo(state.address, state.ui_url, state.version, "shared")
+        return _info(state, "shared")
     trail = Trail(notify)
     state = await _start(settings, folder, trail)
     for note in state.notes:
         notify(note)
     await prepare_namespace(state.address, folder.log)
     notify(f"started Temporal server {state.version} at {state.address}")
-    return ServerInfo(state.address, state.ui_url, state.version, "started", tuple(trail.skipped))
+    return _info(state, "started", tuple(trail.skipped))
+
+
+def _info(state: State, origin: Literal["started", "shared"], skipped: tuple[str, ...] = ()) -> ServerInfo:
+    return ServerInfo(state.address, state.ui_url, state.version, origin, skipped, state.http_url)
 
 
 async def _start(settings: Settings, folder: Folder, trail: Trail) -> State:

@@ -104,6 +104,7 @@ class Keeper:
             status="ready",
             address=f"{HOST}:{ports.frontend}",
             ui_url=f"http://{HOST}:{ports.ui}" if has_ui else "",
+            http_url=f"http://{HOST}:{ports.http}",
             notes=notes,
         )
         self._publish()

@@ -45,6 +45,7 @@ class State:
     status: Literal["ready", "failed"]
     address: str = ""
     ui_url: str = ""
+    http_url: str = ""
     server_pid: int = 0
     server_identity: str = ""
     ui_pid: int = 0

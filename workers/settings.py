@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     """``module:factory`` of a Temporal PayloadCodec for history and blobs. Empty: none."""
     tool_modules: Annotated[tuple[str, ...], NoDecode] = ()
     """Modules whose ``@tool`` functions this deployment offers, besides the built-in ones. Comma-separated."""
+    workflow_modules: Annotated[tuple[str, ...], NoDecode] = ()
+    """Modules whose ``@workflow.defn`` classes the pool ``workflows`` runs, besides the built-in ones. Comma-separated."""
+    policy: Path | None = None
+    """A YAML or TOML file with rules on all proposed actions, read by workers of the pool ``tools`` at their start. With
+    it, what has an effect and matches no rule is blocked; absent: what teams grant proceeds."""
     fetch_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """What the tool ``fetch_url`` may reach besides the public Internet at ports 80 and 443: host names, addresses or
     networks, each with ``:port`` or without. Comma-separated."""
@@ -71,6 +76,8 @@ class Settings(BaseSettings):
     words that a command begins with, or ``{command or url, secrets}``. Empty: none."""
     mcp_secrets: Annotated[dict[str, SecretStr], Field(max_length=100)] = {}
     """Values that allowed MCP servers get, by the names that teams and ``mcp_allowed`` use."""
+    user: str = Field(default="", max_length=100)
+    """Who decides with ``ostinato decide``. Empty: the name that you are logged in with."""
     provider: str = "offline"
     """The provider of the tiers where a run does not ask for one. A key in the environment alone changes nothing."""
     models: dict[Tier, Chain] = {}
@@ -128,7 +135,7 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=10, ge=0, le=3600)
     """How long calls under way may go on after SIGTERM; then they are cancelled, and another worker makes them again."""
 
-    @field_validator("tool_modules", "fetch_allowed_hosts", mode="before")
+    @field_validator("tool_modules", "workflow_modules", "fetch_allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -1,4 +1,8 @@
-"""What a run used that ended without a result of its own: stopped, terminated or out of time. Read from its histories."""
+"""What a run used that ended without a result of its own: stopped, terminated or out of time. Read from its histories.
+
+A run that was stopped says itself what it has done and committed (``workers.runs.left_behind``); of one that was ended from
+outside the histories tell which effects it has had.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,6 +13,7 @@ from temporalio.service import RPCError
 from activities.contracts.messages import ThreadRef
 from activities.contracts.steps import Usage
 from activities.errors import ConfigurationInvalid
+from workers.effects_read import EffectsRead
 from workers.executions import histories_of
 from workers.progress import HistoryReader, Progress
 from workflows.contracts import RunInput, RunResult, RunStatus, StepReport
@@ -56,18 +61,28 @@ async def with_spent(client: Client, run: RunInput, result: RunResult) -> RunRes
     if result.status is not RunStatus.FAILED or result.steps or result.usage != Usage():
         return result
     found: dict[str, _Step] = {}
-    used, missing = Usage(), list(result.missing)
+    used, missing, effects = Usage(), list(result.missing), EffectsRead(run)
     try:
         async with asyncio.timeout(SECONDS):
-            used = await _read(client, run.scope_id, found, missing)
+            used = await _read(client, run.workflow_id, found, missing, effects)
     except (TimeoutError, RPCError, ConfigurationInvalid):
         used = sum((step.usage for step in found.values()), Usage())
         missing.append("what this run used could not be read in whole: more was used than is counted")
     steps = [_report(run, path, step) for path, step in found.items()]
-    return of_steps(steps, status=result.status, failure=result.failure, usage=used, missing=missing)
+    said = of_steps(steps, status=result.status, failure=result.failure, usage=used, missing=missing)
+    return said.model_copy(
+        update={
+            "state": result.state,
+            "handoffs": result.handoffs,
+            "decisions": result.decisions,
+            "done": result.done or effects.reports,
+        }
+    )
 
 
-async def _read(client: Client, workflow_id: str, found: dict[str, _Step], missing: list[str]) -> Usage:
+async def _read(
+    client: Client, workflow_id: str, found: dict[str, _Step], missing: list[str], effects: EffectsRead
+) -> Usage:
     readers: dict[str, HistoryReader] = {}
     used, count = Usage(), 0
     async for history in histories_of(client, workflow_id):
@@ -81,6 +96,8 @@ async def _read(client: Client, workflow_id: str, found: dict[str, _Step], missi
             progress = await reader.read(event)
             if progress is None or progress.kind not in {"model", "tool"}:
                 continue
+            if effects.add(progress):
+                continue  # a compensation is no step's, and counts against no budget
             used += progress.usage
             if progress.path in found or len(found) < MAX_ROWS:
                 agent = progress.what.partition(": ")[0]

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.calls import ModelRequest, ModelResponse
     from activities.contracts.messages import ToolCall, UserMessage
-    from activities.errors import ConfigurationInvalid, ContractViolated, HandoffRejected, LimitExceeded
+    from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
     from workflows.agent_models import ModelCalls
     from workflows.agent_tools import ToolCalls
     from workflows.agent_work import AgentWork
@@ -48,6 +48,8 @@ class AgentLoop:
             response = await self._ask()
             if response.tool_calls:
                 await self._tools.use(response.tool_calls)
+                if self._work.transfer:
+                    return response  # the step goes on with somebody else, or comes back here
             elif problems := await self._problems(response):
                 self._correct(problems)
             else:
@@ -64,22 +66,22 @@ class AgentLoop:
         if state.turns >= limits.turns:
             raise out_of_turns
         turn = state.turns + 1
+        task = self._work.step.task
+        offer_tools = turn < limits.turns and (task is None or task.offer_tools)
         response = await self._models.call(
             ModelRequest(
                 key=self._work.step.key(f"t{turn}"),
                 profile=self._work.plan.profile,
                 thread=state.thread,
                 append=state.append,
-                offer_tools=turn < limits.turns,
+                offer_tools=offer_tools,
             ),
             summary=f"{self._work.label}: turn {turn}",
         )
-        if response.rejected:
-            raise HandoffRejected(response.rejected.message)
         # The start of the text is kept for a partial result; the whole is in the thread.
         said = response.text or (json.dumps(response.output) if response.output is not None else "")
         self._work.update(thread=response.thread, append=(), turns=turn, last_text=said[:4000] or state.last_text)
-        if response.tool_calls and turn == limits.turns:
+        if response.tool_calls and not offer_tools:
             raise out_of_turns  # it was offered none
         return response
 

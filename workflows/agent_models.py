@@ -8,12 +8,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ModelRequest, ModelResponse
     from activities.contracts.failures import FailureKind
     from activities.contracts.steps import Usage
+    from activities.errors import HandoffRejected
     from workflows import steps
     from workflows.agent_work import AgentWork
     from workflows.budget import usage_of_failed_call
     from workflows.failures import failure_of
-    from workflows.handoffs import received
+    from workflows.handoffs import received, sent
     from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, MODEL_ATTEMPTS
+    from workflows.transfers import MAX_REPORTS
 
 FALL_BACK_ON = frozenset(
     {
@@ -67,11 +69,13 @@ class ModelCalls:
         if request.choice:
             summary = f"{summary}, on {route.model}"
         usage = Usage()
-        handoff = None if work.state.handoffs else work.step.task and work.step.task.handoff
+        handoff = None if work.state.taken or work.handoff is None else sent(work.handoff, work.step.funds)
         try:
             work.go_on()  # it may have waited for its budget
             request = request.model_copy(update={"handoff": handoff})
-            response = await steps.call_model(request, queue=route.queue, attempts=held.times, summary=summary)
+            response = await steps.call_model(
+                request, queue=route.queue, attempts=held.times, summary=summary, punctual=work.step.punctual
+            )
             usage = response.usage
         except ActivityError as error:
             usage = usage_of_failed_call(error, worst, held.times)
@@ -81,7 +85,9 @@ class ModelCalls:
             work.update(usage=work.state.usage + usage)
         if handoff:
             report = received(handoff, response.accepted, response.rejected)
-            work.update(handoffs=(*work.state.handoffs, report))
+            work.update(handoffs=(*work.state.handoffs, report)[-MAX_REPORTS:], taken=response.rejected is None)
+        if response.rejected:
+            raise HandoffRejected(response.rejected, owner=work.agent)
         work.update(retries=work.state.retries + response.attempt - 1)
         return response
 

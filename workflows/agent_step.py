@@ -7,12 +7,15 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.handoffs import HandoffReport
     from activities.contracts.messages import UserMessage
     from activities.errors import ConfigurationInvalid
+    from workflows import transfers
     from workflows.agent import AgentLoop
     from workflows.agent_work import AgentWork
     from workflows.contracts import AgentState, RunResult, RunStatus, StepReport
     from workflows.failures import failure_of, stop_if_requested
+    from workflows.handoffs import unanswered
     from workflows.progress import Row
     from workflows.results import of_steps
     from workflows.step_context import StepContext
@@ -24,6 +27,7 @@ async def run_agent(
     step: StepContext,
     agent: str,
     *,
+    plan: str = "",
     state: AgentState | None = None,
     boundary: Callable[[AgentState], None] = lambda _: None,
 ) -> RunResult:
@@ -32,31 +36,49 @@ async def run_agent(
     Args:
         step: the step.
         agent: the agent's name.
+        plan: what was resolved for it, where that is not found by its name.
         state: where to go on after a continue-as-new.
         boundary: called between two turns; may raise to continue as new.
 
     Raises:
         CancelledError: the run was stopped.
     """
-    run, task, board = step.run, step.task, step.board
+    task = step.task
     state = state or AgentState(
         thread=task.thread if task else None,
-        append=(UserMessage(text=task.prompt if task else run.goal),),
+        append=(UserMessage(text=task.prompt if task else step.run.goal),),
         started_at=workflow.time(),
     )
-    row = Row(path=step.path, agent=agent)
-    try:
-        work = AgentWork(step, agent, state)
-    except ConfigurationInvalid as error:
-        return RunResult(status=RunStatus.FAILED, failure=error.detail())
+    before: AgentWork | None = None
+    while True:  # ends: each agent has the step once, and each rejection is a tool error of the sender's
+        own_step, owner = transfers.owner_of(step, agent, state)
+        try:
+            work = AgentWork(own_step, owner, state, plan="" if state.ownership else plan)
+        except ConfigurationInvalid as error:
+            return RunResult(status=RunStatus.FAILED, failure=error.detail())
+        result = await _turns(own_step, work, boundary)
+        rejection = None if work.state.taken or not result.handoffs else result.handoffs[-1].rejected
+        if before and before.transfer and rejection:
+            tried = work.state.model_copy(update={"handoffs": result.handoffs})
+            state, before = transfers.handed_back(before.state, before.transfer, rejection, tried), None
+        elif work.transfer:
+            report = result.steps[-1].model_copy(update={"reason": f"handed on to {work.transfer.to}"})
+            state, before = transfers.handed_on(own_step, owner, work.state, work.transfer, report), work
+        else:
+            return result
+
+
+async def _turns(step: StepContext, work: AgentWork, boundary: Callable[[AgentState], None]) -> RunResult:
+    """The work of one owner, until it has an answer, hands the step on, or fails."""
+    board, row = step.board, Row(path=step.path, agent=work.agent)
 
     def between_turns(state: AgentState) -> None:
         board.show(row.at(state))
         boundary(state)
 
-    board.show(row.at(state))
+    board.show(row.at(work.state))
     try:
-        async with asyncio.timeout(max(0.0, work.deadline - workflow.time())):
+        async with asyncio.timeout_at(work.deadline) as work.bound:
             answer = await AgentLoop(work).work(between_turns)
     except (Exception, asyncio.CancelledError) as error:
         result = _ended(step, work, _why(work, error))
@@ -76,8 +98,7 @@ def _why(work: AgentWork, error: BaseException) -> FailureDetail:
     if work.unknown:
         return work.unknown[0]
     stop_if_requested()
-    late = workflow.time() >= work.deadline
-    return failure_of(work.too_late() if late else error, agent=work.agent, step=work.path)
+    return failure_of(work.too_late() if work.is_late else error, agent=work.agent, step=work.path)
 
 
 def _ended(step: StepContext, work: AgentWork, failure: FailureDetail) -> RunResult:
@@ -86,7 +107,7 @@ def _ended(step: StepContext, work: AgentWork, failure: FailureDetail) -> RunRes
         partial = _result(step, work, RunStatus.PARTIAL, failure)
         missing = (*partial.missing, failure.message)[-100:]
         return partial.model_copy(update={"output": work.state.last_text, "missing": missing})
-    return _result(step, work, RunStatus.FAILED, failure)
+    return _result(step, work, RunStatus.FAILED, failure).model_copy(update={"so_far": work.state.last_text or None})
 
 
 def _result(step: StepContext, work: AgentWork, status: RunStatus, failure: FailureDetail | None = None) -> RunResult:
@@ -105,15 +126,25 @@ def _result(step: StepContext, work: AgentWork, status: RunStatus, failure: Fail
         reason=failure.message if failure else "",
         thread=state.thread,
     )
+    own = state.ownership
     return of_steps(
-        (report,),
+        (*(own.before if own else ()), report),
         status=status,
-        usage=state.usage,
+        usage=state.total,
         missing=tuple(unknown.message for unknown in work.unknown),
         thread=state.thread,
         artifacts=state.artifacts,
         effects=state.effects,
-        handoffs=state.handoffs,
-        done=state.done,
+        handoffs=_handoffs(work, failure),
         failure=failure,
     )
+
+
+def _handoffs(work: AgentWork, failure: FailureDetail | None) -> tuple[HandoffReport, ...]:
+    """How the step came to its owners. One that ended before its owner said anything has a report too."""
+    reports, handoff = work.state.handoffs, work.handoff
+    if handoff is None or work.state.taken or failure is None or failure.kind is FailureKind.CANCELLED:
+        return reports
+    if reports and reports[-1].rejected and reports[-1].receiver == handoff.owner:
+        return reports
+    return (*reports, unanswered(handoff, failure))[-transfers.MAX_REPORTS :]

@@ -10,14 +10,15 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.budgets import Amounts
     from activities.contracts.calls import ToolRequest, ToolResponse
     from activities.contracts.failures import FailureKind
-    from activities.contracts.messages import ToolCall
+    from activities.contracts.messages import ToolCall, ToolMessage
     from activities.contracts.steps import Usage
     from activities.errors import LimitExceeded
-    from workflows import steps
+    from workflows import platform_tools, steps
     from workflows.agent_work import AgentWork
-    from workflows.effects import effect_of
+    from workflows.effects import noting_effect
     from workflows.failures import failure_of
     from workflows.gate import through_the_gate
+    from workflows.platform_tools import is_platform
 
 MAX_ARTIFACTS = 1000
 """Files of one step that are listed; the last ones where it writes more."""
@@ -38,7 +39,8 @@ class ToolCalls:
         """
         work = self._work
         limits, used = work.limits, work.state.usage.tool_calls
-        if used + len(calls) > limits.tool_calls:
+        own = {i: platform_tools.answer(work, c, beside=calls) for i, c in enumerate(calls) if is_platform(work, c)}
+        if used + len(calls) - len(own) > limits.tool_calls:
             raise LimitExceeded(
                 f"the agent {work.agent!r} asked for more than {limits.tool_calls} tool calls",
                 fix=f"raise limits.tool_calls of {work.agent!r}, or make its instructions say when to stop",
@@ -51,16 +53,26 @@ class ToolCalls:
                 return await self._use(f"t{work.state.turns}.c{index}", call)
 
         # All calls end before the first failure is raised: none is left running, no effect goes unseen.
-        results = await asyncio.gather(*(one(i, call) for i, call in enumerate(calls)), return_exceptions=True)
+        others = [index for index in range(len(calls)) if index not in own]
+        results = await asyncio.gather(*(one(i, calls[i]) for i in others), return_exceptions=True)
         answers = [result for result in results if not isinstance(result, BaseException)]
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        work.update(append=tuple(answer.message for answer in answers if answer.message))
+        messages = {index: one.message for index, one in own.items()} | {
+            index: answer.message or ToolMessage(tool_call_id=calls[index].tool_call_id, tool=calls[index].tool, text=answer.text, is_error=True)
+            for index, answer in zip(others, answers, strict=True)
+        }
+        wrong = [message.text for index in own if (message := own[index].message).is_error]
+        work.transfer = next((one.transfer for one in own.values() if one.transfer), None)
+        work.update(
+            append=tuple(messages[index] for index in sorted(messages)),
+            tool_errors=work.state.tool_errors + len(wrong),
+        )
         if work.state.tool_errors > limits.tool_errors:
-            last = next(answer for answer in reversed(answers) if answer.error)
+            last = [*wrong, *(answer.text for answer in answers if answer.error)][-1]
             raise LimitExceeded(
-                f"the agent {work.agent!r} made more than {limits.tool_errors} tool errors; the last: {last.text[:200]}",
+                f"the agent {work.agent!r} made more than {limits.tool_errors} tool errors; the last: {last[:200]}",
                 fix=f"look at its tools and instructions, or raise limits.tool_errors of {work.agent!r}",
             )
 
@@ -75,15 +87,14 @@ class ToolCalls:
         work.go_on()
         held = await work.account.reserve(Amounts(tool_calls=1), what="tool call")
         request = self._request(ordinal, call)
-        answer = None
         try:
-            answer = await through_the_gate(work.step, request, self._send)
+            with noting_effect(work.step, work.plan, request) as ended:
+                answer = await through_the_gate(work.step, request, self._send)
+                ended(answer)
         except ActivityError as error:
             failure = failure_of(error, agent=work.agent, step=work.path)
             if failure.kind is FailureKind.OUTCOME_UNKNOWN:
-                # Reported whatever else ends the step.
-                work.unknown.append(failure)
-                work.update(done=(*work.state.done, *effect_of(work.step, work.plan, request, None, failure)))
+                work.unknown.append(failure)  # reported whatever else ends the step
             raise
         finally:
             # Counted here, as it ends: what was used counts even where a deadline or a stop ends the turn.
@@ -94,18 +105,27 @@ class ToolCalls:
             tool_errors=state.tool_errors + (answer.error is not None),
             retries=state.retries + answer.attempt - 1,
             artifacts=(*state.artifacts, *answer.artifacts)[-MAX_ARTIFACTS:],
-            done=(*state.done, *effect_of(work.step, work.plan, request, answer, None)),
         )
         return answer
 
     def _request(self, ordinal: str, call: ToolCall) -> ToolRequest:
         work = self._work
-        key = work.step.key(ordinal, once=call.tool in work.plan.once)
-        return ToolRequest(key=key, profile=work.plan.profile, call=call, snapshot=work.run.snapshot)
+        key = work.step.key(ordinal, once=call.tool if call.tool in work.plan.once else "")
+        return ToolRequest(
+            key=key,
+            profile=work.plan.profile,
+            call=call,
+            snapshot=work.run.snapshot,
+            rerun=work.step.rerun,
+            again=work.step.failed_before,
+        )
 
     async def _send(self, request: ToolRequest) -> ToolResponse:
         work, tool = self._work, request.call.tool
         seconds = work.run.tool_seconds.get(tool, 60.0)
         return await steps.call_tool(
-            request, tool_timeout=timedelta(seconds=seconds), summary=f"{work.label}: {tool[:60]}"
+            request,
+            tool_timeout=timedelta(seconds=seconds),
+            summary=f"{work.label}: {tool[:60]}",
+            punctual=work.step.punctual and tool not in work.plan.effects,
         )

@@ -1,45 +1,96 @@
 """One agent at work on one step: what its turns, its model calls and its tool calls share."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.budgets import Budget
     from activities.contracts.failures import FailureDetail
+    from activities.contracts.handoffs import Handoff
     from activities.contracts.messages import MessageRef, estimate_tokens
     from activities.errors import ConfigurationInvalid, DeadlineExceeded
     from workflows.budget import Account
     from workflows.contracts import AgentState, ModelRoute, NodePlan
+    from workflows.deadlines import after, earliest
     from workflows.failures import stop_if_requested
     from workflows.step_context import StepContext
     from workflows.teams.agents import AgentLimits, AgentSpec
+    from workflows.transfers import Transfer
 
 
 class AgentWork:
     """``state`` is up to date after every await, whatever is raised."""
 
-    def __init__(self, step: StepContext, agent: str, state: AgentState) -> None:
+    def __init__(self, step: StepContext, agent: str, state: AgentState, *, plan: str = "") -> None:
+        """``plan``: what was resolved for it, where that is not found by its name."""
         run, task = step.run, step.task
-        if agent not in run.team.agents or agent not in run.plans or not run.plans[agent].models:
+        plan = plan or agent
+        if agent not in run.team.agents or plan not in run.plans or not run.plans[plan].models:
             raise ConfigurationInvalid(f"the run knows no agent {agent!r}", fix="start runs that were admitted")
-        self.step, self.agent, self.state = step, agent, state
+        self.step, self.agent, self.state = replace(step, paused=self.paused), agent, state
         self.run, self.path = run, step.path
         self.spec: AgentSpec = run.team.agents[agent]
-        self.plan: NodePlan = run.plans[agent]
+        self.plan: NodePlan = run.plans[plan]
         self.identity = f"{run.team.team}/{agent}@{run.team.version}"
         self.subtask_id = task.subtask_id if task else ""
         self.label = f"{self.subtask_id} {agent}".lstrip()
         """What the UI's one-line summaries begin with: several of its kind may be at work."""
-        self.seconds = min(self.limits.seconds, (task and task.seconds) or self.limits.seconds)
-        self.deadline = state.started_at + self.seconds
-        """Workflow time at which the step ends, seconds since 1970."""
-        self.account = Account(f"the agent {agent!r}", _budget(self.limits), parent=step.funds, used=state.usage)
+        self.end = earliest(step.frame.deadline, after(state.started_at, task.seconds if task else None))
+        """Workflow time at which the step ends whatever it waits for; nothing: only its own limit bounds it."""
+        self.bound: asyncio.Timeout | None = None
+        """What ends the step in time, while it is at work."""
+        self._asking, self._asking_since = 0, 0.0
+        self.account = Account(
+            f"the agent {agent!r}",
+            _budget(self.limits),
+            parent=step.funds,
+            used=state.usage,
+            paused=self.paused,
+        )
         self.unknown: list[FailureDetail] = []
         """Effects that were begun and whose outcome nobody knows."""
+        self.transfer: Transfer | None = None
+        """The wish to hand the step on, where the last turn ended with one."""
 
     @property
     def limits(self) -> AgentLimits:
         """The agent's own."""
         return self.spec.limits
+
+    @property
+    def deadline(self) -> float | None:
+        """Workflow time at which the step ends, seconds since 1970. What it waits for people is not its own time."""
+        own = self.state.started_at + self.limits.seconds + self.state.waited_seconds
+        return self.end if self._asking else earliest(self.end, own)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While a person is asked, only the bounds around the step hold."""
+        if not self._asking:
+            self._asking_since = workflow.time()
+        self._asking += 1
+        self._rebound()
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                waited = workflow.time() - self._asking_since
+                self.update(waited_seconds=self.state.waited_seconds + waited)
+            self._rebound()
+
+    def _rebound(self) -> None:
+        if self.bound and not self.bound.expired():
+            self.bound.reschedule(self.deadline)
+
+    @property
+    def handoff(self) -> Handoff | None:
+        """How the step came to the agent."""
+        return self.step.task.handoff if self.step.task else None
 
     @property
     def route(self) -> ModelRoute:
@@ -55,13 +106,21 @@ class AgentWork:
     def go_on(self) -> None:
         """Refuse another call after the deadline or a stop: a call under way may end well in spite of either."""
         stop_if_requested()
-        if workflow.time() >= self.deadline:
+        self.step.frame.go_on()
+        if self.is_late:
             raise self.too_late()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is over."""
+        return self.deadline is not None and workflow.time() >= self.deadline
 
     def too_late(self) -> DeadlineExceeded:
         """What ends a step whose time is used up."""
+        own, began = self.limits.seconds, self.state.started_at
+        seconds = own if self.end is None else min(own, self.end - began)
         return DeadlineExceeded(
-            f"the agent {self.agent!r} did not end within {self.seconds:g} s",
+            f"the agent {self.agent!r} did not end within {seconds:g} s",
             fix=f"raise limits.seconds of {self.agent!r} (and the timeout_seconds around it), or give it less to do",
         )
 

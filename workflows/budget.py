@@ -2,20 +2,23 @@
 
 The failure this prevents: many steps look at the same budget, each finds room, and together they overspend it. A call is
 made only where its worst case fits every account above it, and that much is held until it is settled. Whoever does not
-fit because of what others hold waits for them; whoever would not fit even if they used nothing is refused. Each attempt
-of a call may be paid, so a call gets only as many attempts as fit; what was sent out and never answered counts at its
-worst case. Accounts are plain values of a workflow: replay and crashes change nothing, and they cost no event.
+fit because of what others hold waits for them, in the order of asking; whoever would not fit even if they used nothing
+is refused, or a person is asked. Each attempt of a call may be paid, so a call gets only as many attempts as fit; what
+was sent out and never answered counts at its worst case. Nobody waits while holding, so nobody waits in a circle.
+Accounts are plain values of a workflow: replay and crashes change nothing, and they cost no event.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.budgets import COUNTED, Amounts, Budget
-    from activities.contracts.failures import FailureKind
     from activities.contracts.steps import Usage
     from activities.errors import LimitExceeded
     from workflows.failures import failure_of
@@ -37,6 +40,18 @@ class Reservation:
         return self.each.times(self.times)
 
 
+@dataclass(frozen=True)
+class _Waiter:
+    """Somebody who wants to hold something of an account."""
+
+    account: "Account"
+    each: Amounts
+    times: int
+    most: Amounts | None
+    answer: "asyncio.Future[Reservation | None]"
+    """The reservation; nothing where it would never fit as things are."""
+
+
 class Account:
     """What one owner may use, and has used."""
 
@@ -48,6 +63,7 @@ class Account:
         parent: "Account | None" = None,
         used: Usage | None = None,
         more: More | None = None,
+        paused: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Open an account.
 
@@ -57,10 +73,16 @@ class Account:
             parent: the account that it draws on too.
             used: what it used before a continue-as-new; its parent knows of it already.
             more: asks for a larger limit at a breach.
+            paused: entered while a person is asked on behalf of this account.
         """
-        self.owner, self.limit, self.parent, self.more = owner, limit, parent, more
+        self.owner, self.limit, self.parent, self.more, self.paused = owner, limit, parent, more, paused
         self.used = Amounts.of(used or Usage())
         self.held = Amounts()
+        self.breached = False
+        """Whether a call was refused because of this account."""
+        self._chain: tuple[Account, ...] = (self, *(parent._chain if parent else ()))
+        # One queue for the whole tree of accounts: what is given back anywhere may let somebody else go on.
+        self._queue: deque[_Waiter] = self._chain[-1]._queue if parent else deque()
 
     @property
     def left(self) -> Budget:
@@ -68,40 +90,75 @@ class Account:
         own = self.limit.minus(self.used + self.held)
         return own.narrowed(self.parent.left) if self.parent else own
 
-    async def reserve(self, each: Amounts, *, times: int = 1, what: str = "call") -> Reservation:
+    @property
+    def unused(self) -> Budget:
+        """What they could give if all that is held came back."""
+        own = self.limit.minus(self.used)
+        return own.narrowed(self.parent.unused) if self.parent else own
+
+    async def reserve(
+        self, each: Amounts, *, times: int = 1, what: str = "call", most: Amounts | None = None, until: float | None = None
+    ) -> Reservation:
         """Hold ``each`` as often as it fits, at most ``times``; wait where others hold what is needed.
 
+        Args:
+            each: the worst case of one call.
+            times: how many attempts it may have.
+            what: the call, for messages.
+            most: hold so much instead, as far as it is there once everybody who holds something has given it back;
+                ``each`` is the least that is worth holding.
+            until: workflow time until which it waits; whoever has a deadline of its own needs none here.
+
         Raises:
-            LimitExceeded: not once, even if all that is held came back.
+            TimeoutError: it waited until then.
+            LimitExceeded: not once, even if all that is held came back, and nobody allows more.
         """
         while True:
-            fits = self.left.times(each)
-            if fits is None or fits >= 1:
-                reservation = Reservation(each, times if fits is None else min(times, fits))
-                for account in self._chain():
-                    account.held += reservation.amounts
-                return reservation
-            for account in self._chain():
-                short = account.short_of(each)
-                if short and not (account.more and await account.more(account, short)):
-                    raise account.exceeded(each, short, what)
-            before = [account.held for account in self._chain()]
-            await workflow.wait_condition(lambda: [account.held for account in self._chain()] != before)  # noqa: B023
+            waiter = _Waiter(self, each, times, most, asyncio.get_running_loop().create_future())
+            self._queue.append(waiter)
+            self._serve()
+            if waiter.answer.done():  # as ever while there is enough: no timer is begun
+                answer = waiter.answer.result()
+            else:
+                answer = await self._wait(waiter, until)
+            if answer is not None:
+                return answer
+            await self._more(each, what)
 
     def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Give back what was held, and count what was used."""
-        for account in self._chain():
-            account.held -= reservation.amounts
-            account.used += Amounts.of(usage)
+        amounts, used = reservation.amounts, Amounts.of(usage)
+        for account in self._chain:
+            account.held -= amounts
+            account.used += used
+        self._serve()
+
+    def count(self, usage: Usage) -> None:
+        """Count against this account alone what was paid from those above it."""
+        self.used += Amounts.of(usage)
+
+    def allow(self, more: Amounts) -> None:
+        """Raise the limit, where there is one."""
+        self.limit = self.limit.plus(more)
+        self._serve()
 
     def short_of(self, each: Amounts) -> str:
-        """What would not fit even if nothing were held; empty: all would."""
+        """What of this account alone would not fit even if nothing were held; empty: all would."""
         left = self.limit.minus(self.used)
-        for name in COUNTED:
-            bound = getattr(left, name)
-            if bound is not None and getattr(each, name) > bound + 1e-9:
-                return name
-        return ""
+        return next((name for name in COUNTED if left.is_short(each, name)), "")
+
+    def breach(self, owner: str) -> None:
+        """Note that a nested workflow has ended because of the budget of that owner."""
+        for account in self._chain:
+            account.breached |= bool(owner) and account.owner == owner
+
+    def tightest(self, wanted: Amounts, got: Amounts) -> str:
+        """Whose limit makes that less was got than wanted; empty: it is not less."""
+        short = next((name for name in COUNTED if getattr(got, name) < getattr(wanted, name)), "")
+        if not short:
+            return ""
+        lefts = [(getattr(account.limit.minus(account.used), short), account.owner) for account in self._chain]
+        return min(((left, owner) for left, owner in lefts if left is not None), default=(0, self.owner))[1]
 
     def exceeded(self, each: Amounts, short: str, what: str) -> LimitExceeded:
         """The error of a breach."""
@@ -111,19 +168,85 @@ class Account:
             fix=f"raise {short} of {self.owner}, or give it less to do",
         )
 
-    def _chain(self) -> Iterator["Account"]:
-        account: Account | None = self
-        while account:
-            yield account
-            account = account.parent
+    async def _wait(self, waiter: _Waiter, until: float | None) -> Reservation | None:
+        try:
+            async with asyncio.timeout_at(until):
+                return await waiter.answer
+        except (asyncio.CancelledError, TimeoutError):
+            self._leave(waiter)
+            raise
+
+    async def _more(self, each: Amounts, what: str) -> None:
+        """Ask for more of what is short.
+
+        Raises:
+            LimitExceeded: there is no more.
+        """
+        for account in self._chain:
+            short = account.short_of(each)
+            if not short:
+                continue
+            with self.paused() if account.more else nullcontext():
+                if account.more and await account.more(account, short):
+                    continue
+            account.breached = True
+            raise account.exceeded(each, short, what)
+
+    def _serve(self) -> None:
+        """Let everybody go on who fits now, in the order of asking: nobody overtakes on an account that is short."""
+        if not self._queue:
+            return
+        blocked: set[Account] = set()
+        top, kept = self._chain[-1], []
+        while self._queue and top not in blocked:
+            waiter = self._queue.popleft()
+            if waiter.answer.done():
+                continue
+            if not blocked.isdisjoint(waiter.account._chain):
+                kept.append(waiter)
+            elif any(account.short_of(waiter.each) for account in waiter.account._chain):
+                waiter.answer.set_result(None)
+            elif short := waiter.account._hold(waiter):
+                blocked.add(short)
+                kept.append(waiter)
+        self._queue.extendleft(reversed(kept))
+
+    def _hold(self, waiter: _Waiter) -> "Account | None":
+        """Hold what somebody wants; the account that has to be waited for where it does not fit now."""
+        each, times = waiter.each, waiter.times
+        if waiter.most:
+            each = _at_most(waiter.most, self.unused)
+        for account in self._chain:
+            left = account.limit.minus(account.used + account.held)
+            fits = left.times(each)
+            if fits is not None and fits < 1:
+                return account
+            times = times if fits is None else min(times, fits)
+        reservation = Reservation(each, times)
+        for account in self._chain:
+            account.held += reservation.amounts
+        waiter.answer.set_result(reservation)
+        return None
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """Stop waiting: what was given at the same moment goes back."""
+        answer = waiter.answer
+        if answer.done() and not answer.cancelled() and (reservation := answer.result()):
+            self.settle(reservation, Usage())
+            return
+        answer.cancel()
+        self._serve()
+
+
+def _at_most(amounts: Amounts, budget: Budget) -> Amounts:
+    """The amounts, cut to a budget."""
+    pairs = {name: (getattr(amounts, name), getattr(budget, name)) for name in COUNTED}
+    return Amounts(**{name: amount if bound is None else min(amount, bound) for name, (amount, bound) in pairs.items()})
 
 
 def usage_of_failed_call(error: ActivityError, worst: Amounts, attempts: int) -> Usage:
     """What a model call that gave no answer may have cost."""
-    failure = failure_of(error, agent="", step="")
-    unsettled = {
-        FailureKind.WORKER_LOST: attempts,
-        FailureKind.CANCELLED: 1,
-        FailureKind.DEADLINE_EXCEEDED: 1,
-    }.get(failure.kind, failure.unsettled_calls)
+    says = isinstance(error.cause, ApplicationError) and error.cause.details
+    # Where the last attempt could not say it (its worker was lost, its time was over), all of them count.
+    unsettled = failure_of(error, agent="", step="").unsettled_calls if says else attempts
     return Usage(model_calls=unsettled, unsettled_tokens=unsettled * worst.tokens, cost_usd=unsettled * worst.cost_usd)

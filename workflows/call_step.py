@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
@@ -15,8 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.base import MAX_TEXT
     from activities.contracts.budgets import Amounts
     from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
-    from activities.contracts.effects import EffectReport
-    from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.failures import FailureDetail
     from activities.contracts.handoffs import HandoffReport
     from activities.contracts.messages import ToolCall
     from activities.contracts.steps import Usage
@@ -31,13 +29,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.outputs import is_deep
     from workflows import steps
     from workflows.contracts import RunResult, RunStatus, StepReport
-    from workflows.effects import effect_of
+    from workflows.effects import noting_effect
     from workflows.failures import failure_of, stop_if_requested
     from workflows.gate import through_the_gate
-    from workflows.handoffs import received
+    from workflows.handoffs import received, sent, unanswered
     from workflows.progress import Row
     from workflows.results import of_steps
     from workflows.step_context import StepContext
+    from workflows.teams.references import reference_of
     from workflows.teams.tree import CallNode
 
 
@@ -59,6 +58,8 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
         stop_if_requested()
         late = seconds is not None and workflow.time() >= started + seconds
         call.failure = failure_of(_too_late(node, seconds) if late else error, agent=node.name, step=step.path)
+        if step.task and step.task.handoff and not call.handoffs:
+            call.handoffs = (unanswered(step.task.handoff, call.failure),)
     result = _result(step, node, started, call)
     step.board.show(row.model_copy(update={"status": result.status.value}))
     return result
@@ -72,7 +73,6 @@ class _Call:
         self.answer: ToolResponse | None = None
         self.failure: FailureDetail | None = None
         self.handoffs: tuple[HandoffReport, ...] = ()
-        self.done: tuple[EffectReport, ...] = ()
         self.usage = Usage()
 
     async def make(self) -> None:
@@ -89,22 +89,20 @@ class _Call:
             raise ConfigurationInvalid(f"the run knows no call {node.name!r}", fix="start runs that were admitted")
         plan, request = run.plans[node.name], self._request()
         held = await step.funds.reserve(Amounts(tool_calls=1), what="tool call")
+        if request.handoff:
+            request = request.model_copy(update={"handoff": sent(request.handoff, step.funds)})
         answer = None
         try:
-            answer = await through_the_gate(step, request, self._send)
-        except ActivityError as error:
-            failure = failure_of(error, agent=node.name, step=step.path)
-            if failure.kind is FailureKind.OUTCOME_UNKNOWN:
-                self.done = effect_of(step, plan, request, None, failure)
-            raise
+            with noting_effect(step, plan, request) as ended:
+                answer = await through_the_gate(step, request, self._send)
+                ended(answer)
         finally:
             self.usage = Usage() if answer and answer.rejected else Usage(tool_calls=1)
             step.funds.settle(held, self.usage)
         if request.handoff:
             self.handoffs = (received(request.handoff, answer.accepted, answer.rejected),)
         if answer.rejected:
-            raise HandoffRejected(answer.rejected.message)
-        self.done = effect_of(step, plan, request, answer, None)
+            raise HandoffRejected(answer.rejected, owner=node.name)
         if answer.error is ToolErrorKind.BLOCKED:
             raise NotAllowed(f"the call {node.name!r} of {node.tool!r} is not allowed: {answer.text[:400]}")
         if answer.error:
@@ -127,18 +125,22 @@ class _Call:
             )
         plan = run.plans[node.name]
         return ToolRequest(
-            key=step.key("t1", once=node.tool in plan.once),
+            key=step.key("t1", once=node.tool if node.tool in plan.once else ""),
             profile=plan.profile,
             call=ToolCall(tool_call_id=node.name, tool=node.tool, arguments=arguments),
             snapshot=run.snapshot,
             whole=True,
             handoff=task.handoff if task else None,
+            rerun=step.rerun,
+            again=step.failed_before,
         )
 
     async def _send(self, request: ToolRequest) -> ToolResponse:
         node = self._node
         timeout = timedelta(seconds=self._step.run.tool_seconds.get(node.tool, 60.0))
-        return await steps.call_tool(request, tool_timeout=timeout, summary=f"{node.name}: {node.tool}")
+        punctual = self._step.punctual and node.tool not in self._step.run.plans[node.name].effects
+        summary = f"{node.name}: {node.tool}"
+        return await steps.call_tool(request, tool_timeout=timeout, summary=summary, punctual=punctual)
 
 
 def fill(node: CallNode, inputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -147,11 +149,6 @@ def fill(node: CallNode, inputs: Mapping[str, JsonValue]) -> dict[str, JsonValue
         name: inputs.get(reference_of(value)) if reference_of(value) else value
         for name, value in node.arguments.items()
     }
-
-
-def reference_of(value: JsonValue) -> str:
-    """What an argument ``$name`` stands for: the name; empty where it stands for itself."""
-    return value[1:] if isinstance(value, str) and value[:1] == "$" and value[1:].isidentifier() else ""
 
 
 def _too_late(node: CallNode, seconds: float | None) -> DeadlineExceeded:
@@ -170,13 +167,13 @@ def _result(step: StepContext, node: CallNode, started: float, call: _Call) -> R
         milliseconds=round((workflow.time() - started) * 1000),
         reason=failure.message if failure else "",
     )
-    effects = int(node.tool in run.plans[node.name].effects) if node.name in run.plans else 0
+    taken = not any(report.rejected for report in call.handoffs)
+    effects = int(taken and node.tool in run.plans[node.name].effects) if node.name in run.plans else 0
     noted: dict[str, Any] = {
         "status": status,
         "usage": call.usage,
         "effects": effects,
         "handoffs": call.handoffs,
-        "done": call.done,
     }
     if answer is None:
         return of_steps((report,), failure=failure, **noted)

@@ -1,6 +1,6 @@
 """What a pattern takes and returns: the input frozen at admission, an agent's state, and the result."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,11 +9,11 @@ from pydantic import Field, JsonValue, StringConstraints
 from activities.contracts.artifacts import ArtifactRef
 from activities.contracts.base import CostUsd, Digest, Line, Name, RunId, Text, Tokens, WireModel
 from activities.contracts.budgets import Budget
-from activities.contracts.effects import MAX_EFFECTS, EffectReport
+from activities.contracts.effects import MAX_EFFECTS, MAX_LISTED_EFFECTS, EffectReport
 from activities.contracts.failures import FailureDetail
 from activities.contracts.grants import Verdict
-from activities.contracts.handoffs import Handoff, HandoffReport
-from activities.contracts.messages import MessageRef, ThreadRef, UserMessage
+from activities.contracts.handoffs import MAX_OWNERS, Handoff, HandoffReport
+from activities.contracts.messages import MessageRef, ThreadRef, ToolMessage, UserMessage
 from activities.contracts.snapshot import SnapshotRef
 from activities.contracts.steps import Usage
 from workflows.teams.tree import TeamSpec, node_name
@@ -63,6 +63,8 @@ class Task(WireModel):
     """What a call's arguments may name as ``$name``, besides ``$goal``."""
     thread: ThreadRef | None = None
     """The conversation that goes on with the prompt; a new one begins where absent."""
+    offer_tools: bool = True
+    """``False``: an agent answers from what it is told."""
     subtask_id: Line = ""
     """Where an answer names a ``subtask_id``, it has to be this one."""
     seconds: float | None = None
@@ -71,13 +73,17 @@ class Task(WireModel):
     """How it came to its owner."""
     budget: Budget = Budget()
     """What a nested workflow was granted; whatever is left of it goes back with the result."""
+    punctual: bool = False
+    """At the deadline nothing is waited for that has no effect: a call under way is left to end by itself."""
+    payer: Line = ""
+    """Whose budget makes the grant less than what it may need at most; empty: it has all that it can use."""
 
 
 class AgentState(WireModel):
     """An agent between two turns: all that a continue-as-new carries over. Of constant size."""
 
     thread: ThreadRef | None = None
-    append: tuple[UserMessage | MessageRef, ...] = ()
+    append: tuple[UserMessage | ToolMessage | MessageRef, ...] = ()
     """What the next model call will say first."""
     last_text: Annotated[str, Field(max_length=4000)] = ""
     """The start of the last text that the model wrote, for partial results."""
@@ -97,7 +103,18 @@ class AgentState(WireModel):
     handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=20)] = ()
     """How the step came to it."""
     started_at: float = 0.0
-    """Workflow time of the step's start, seconds since 1970."""
+    """Workflow time of its owner's start, seconds since 1970."""
+    waited_seconds: float = 0.0
+    """Of the time since then, what it has waited for people: that counts against no limit of its own."""
+    taken: bool = False
+    """Its owner has taken it: the handoff is not sent again."""
+    ownership: "Ownership | None" = None
+    """Who has the step, where it was transferred."""
+
+    @property
+    def total(self) -> Usage:
+        """Of all owners that the step has had."""
+        return self.usage + self.ownership.usage if self.ownership else self.usage
 
 
 class StateCommit(WireModel):
@@ -112,18 +129,45 @@ class StateCommit(WireModel):
     """Hash of the value's canonical JSON."""
     size_bytes: Annotated[int, Field(ge=0)]
     value: JsonValue = None
+    left_out: bool = False
+    """The value is too large for where this stands; ``digest`` and ``size_bytes`` are its own."""
+    partial: bool = False
+    """Of a step that ended before it had done all."""
     committed_at: float = 0.0
     """Workflow time, seconds since 1970."""
 
 
 class DecisionReport(WireModel):
-    """What a gate said to one proposed action, where it was not simply let through."""
+    """What a gate or a person said to one proposed action, where it was not simply let through."""
 
     step: Line
     tool: Line
+    """The tool, or who a transfer would have gone to."""
     verdict: Verdict
     by: Line = ""
+    """``grant``, ``policy``, or the person."""
     reason: Line = ""
+    rule: Line = ""
+    """What decided: a rule of the policy, an argument of a grant, or the human task."""
+    ordinal: Line = ""
+    """The call inside the step, such as ``t3.c0``."""
+
+
+MAX_RENEWALS = 32
+"""Times that one lineage has its records renewed (``--fresh``, ``--repeat-effects``), one after the other."""
+
+
+class Renewal(WireModel):
+    """From one point of a lineage on records are deliberately not used again."""
+
+    generation: Annotated[int, Field(ge=1)]
+    """Of what is recorded instead: the number of the re-run that asked for it, unlike that of any other."""
+    kept: Annotated[tuple[Line, ...], Field(max_length=4000)] = ()
+    """Paths of the steps up to that point: whatever lies at or below them is used as it is."""
+    fresh: bool = False
+    """All other steps are made anew, except what ``once`` tools have done."""
+    repeat_effects: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
+    """Tools ``once`` that may do it again in all other steps."""
 
 
 class Rewind(WireModel):
@@ -132,16 +176,41 @@ class Rewind(WireModel):
     kind: Annotated[str, StringConstraints(pattern="^(resume|rewind|fork)$")]
     run_id: Line
     """The workflow id of the run that it goes on from."""
+    number: Annotated[int, Field(ge=1)]
+    """Its place among all re-runs of the lineage."""
     execution: Line = ""
-    """Its Temporal run id."""
-    version: Annotated[int, Field(ge=0)] | None = None
-    """The version of its state that it goes on from; absent: its end."""
-    kept: Annotated[dict[str, int], Field(max_length=4000)] = {}
-    """Paths of the steps up to there, with the generation of their records; all others are of the run's generation."""
-    values: Annotated[dict[Name, JsonValue], Field(max_length=64)] = {}
-    """Values put in place of what was committed, by key."""
-    repeat_effects: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
-    """Tools ``once`` whose effects may be made again."""
+    """That run's Temporal run id."""
+    checkpoint: Line = ""
+    """The checkpoint of its state that it goes on from; empty: its end."""
+    renewals: Annotated[tuple[Renewal, ...], Field(max_length=MAX_RENEWALS)] = ()
+    """Oldest first; those of the runs before it come along."""
+    values: Annotated[dict[Line, JsonValue], Field(max_length=64)] = {}
+    """Path of a step to the value put in place of what it commits."""
+    failed: Annotated[tuple[Line, ...], Field(max_length=2000)] = ()
+    """Steps that failed before: an error that one of their tools answered with is no answer this time."""
+
+    def generation_of(self, path: str, tool: str = "") -> int:
+        """The generation of a step's records, or of those of a ``once`` tool there; 0: never renewed."""
+        for renewal in reversed(self.renewals):
+            wanted = tool in renewal.repeat_effects if tool else renewal.fresh
+            if wanted and not is_within(path, renewal.kept):
+                return renewal.generation
+        return 0
+
+    def below(self, path: str) -> "Rewind":
+        """What of it a nested workflow needs."""
+        renewals = tuple(
+            renewal.model_copy(update={"kept": tuple(k for k in renewal.kept if _touches(k, path))})
+            for renewal in self.renewals
+        )
+        values = {step: value for step, value in self.values.items() if is_within(step, (path,))}
+        failed = tuple(step for step in self.failed if is_within(step, (path,)))
+        return self.model_copy(update={"renewals": renewals, "values": values, "failed": failed})
+
+
+def is_within(path: str, roots: Collection[str]) -> bool:
+    """Whether a step's path is one of these, or nested in one."""
+    return any(prefix in roots for prefix in _prefixes(path))
 
 
 class RunInput(WireModel):
@@ -171,11 +240,20 @@ class RunInput(WireModel):
     """Where a continue-as-new goes on."""
     rewind: Rewind | None = None
     """What it goes on from, where it is no beginning."""
+    run_id: RunId | None = None
+    """The workflow id of the run, where it is not the lineage's: of a fork."""
+    provider: Line = ""
+    """The provider that tiers were resolved with, where the order named one."""
 
-    def generation_of(self, path: str) -> int:
-        """The generation of a step's records: that of a kept step, or the run's."""
-        kept = self.rewind.kept if self.rewind else {}
-        return next((kept[prefix] for prefix in _prefixes(path) if prefix in kept), self.generation)
+    def generation_of(self, path: str, once: str = "") -> int:
+        """The generation of a step's records; that of the ``once`` tool named there, which only its renewal changes."""
+        renewed = self.rewind.generation_of(path, once) if self.rewind else 0
+        return renewed or (0 if once else self.generation)
+
+    @property
+    def workflow_id(self) -> str:
+        """The root's workflow id."""
+        return self.run_id or self.scope_id
 
     @property
     def queues(self) -> set[str]:
@@ -193,6 +271,11 @@ def _prefixes(path: str) -> Iterator[str]:
     while path:
         yield path
         path = path.rpartition("/")[0]
+
+
+def _touches(kept: str, path: str) -> bool:
+    """Whether a kept path says something on steps at or below ``path``."""
+    return is_within(kept, (path,)) or is_within(path, (kept,))
 
 
 class RunStatus(StrEnum):
@@ -225,6 +308,20 @@ class StepReport(WireModel):
     """The conversation, where it was an agent's."""
 
 
+class Ownership(WireModel):
+    """An agent's step after transfers: who has it now, and what those before have left."""
+
+    owner: Name
+    handoff: Handoff
+    """How it came to its owner; its path names the owners before."""
+    before: Annotated[tuple[StepReport, ...], Field(max_length=MAX_OWNERS)] = ()
+    """The part of each owner before, oldest first."""
+    usage: Usage = Usage()
+    """Of all owners before."""
+    started_at: float = 0.0
+    """Workflow time of the whole step's start, seconds since 1970."""
+
+
 class AgentUsage(WireModel):
     """What one agent used in all its steps."""
 
@@ -239,6 +336,8 @@ class RunResult(WireModel):
 
     status: RunStatus
     output: JsonValue = None
+    so_far: JsonValue = None
+    """What a failed step had come to: fit for a partial result where one is allowed, and for nothing else."""
     usage: Usage = Usage()
     steps: Annotated[tuple[StepReport, ...], Field(max_length=2000)] = ()
     agents: Annotated[tuple[AgentUsage, ...], Field(max_length=200)] = ()
@@ -252,13 +351,27 @@ class RunResult(WireModel):
     thread: ThreadRef | None = None
     """The conversation behind the output."""
     effects: Annotated[int, Field(ge=0)] = 0
-    """Calls made of tools that have effects, whether or not they ended well."""
-    done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_EFFECTS)] = ()
-    """What it did to the world, in this order, and what was undone of it."""
+    """Calls made of tools that have effects, whether or not they ended well: a step with any is not made again."""
+    done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_LISTED_EFFECTS)] = ()
+    """What it did to the world, in this order, and what was undone of it. Less than ``effects`` where a tool refused."""
     state: Annotated[tuple[StateCommit, ...], Field(max_length=2000)] = ()
     """The versions of this workflow's own state, oldest first; what is nested in it has its own."""
     handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=500)] = ()
     """How its steps came to their owners, the last ones."""
     decisions: Annotated[tuple[DecisionReport, ...], Field(max_length=500)] = ()
     """What gates and people said to proposed actions, besides letting them through."""
+    short: Line = ""
+    """Whose budget it ended for, where that is the budget of a node above it."""
     failure: FailureDetail | None = None
+
+
+class RunSoFar(WireModel):
+    """The answer to the query ``state``: what a workflow has come to while it runs."""
+
+    state: tuple[StateCommit, ...] = ()
+    """The versions of its own state, oldest first."""
+    done: tuple[EffectReport, ...] = ()
+    handoffs: tuple[HandoffReport, ...] = ()
+    decisions: tuple[DecisionReport, ...] = ()
+    log: tuple[Line, ...] = ()
+    """What its pattern decided, one sentence each."""

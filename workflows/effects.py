@@ -1,36 +1,91 @@
-"""What steps have done to the world, as reports that travel up with their results."""
+"""What steps have done to the world: noted where the call ends, whatever becomes of the step.
+
+The failure this prevents: a step is stopped or fails after an effect, its result never arrives, and the effect with it is
+forgotten. So the ledger is the workflow's (``Frame.done``) and not the step's; results of nested workflows add to it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.calls import ToolRequest, ToolResponse
-    from activities.contracts.effects import EffectOutcome, EffectReport
-    from activities.contracts.failures import FailureDetail
+    from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
+    from activities.contracts.effects import MAX_EFFECTS, MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
+    from activities.contracts.failures import FailureKind
     from activities.contracts.profile import Effect
+    from activities.errors import LimitExceeded
     from workflows.contracts import NodePlan
+    from workflows.failures import failure_of
     from workflows.step_context import StepContext
 
+_NOT_BEGUN = frozenset(
+    {
+        FailureKind.BLOB_MISSING,
+        FailureKind.CONFIGURATION_INVALID,
+        FailureKind.HALTED,
+        FailureKind.HANDOFF_REJECTED,
+        FailureKind.NOT_ALLOWED,
+    }
+)
+"""Failures of a call that come before its effect. After any other, nobody knows whether it happened."""
 
-def effect_of(
-    step: StepContext, plan: NodePlan, request: ToolRequest, answer: ToolResponse | None, failure: FailureDetail | None
+
+@contextmanager
+def noting_effect(step: StepContext, plan: NodePlan, request: ToolRequest) -> Iterator[Callable[[ToolResponse], None]]:
+    """Note the effect of the call that is made inside, if its tool has any: as done, or as one of which nobody knows.
+
+    Yields:
+        What to call with the answer.
+
+    Raises:
+        LimitExceeded: there would be more effects than are listed; the call is not to be made.
+    """
+    if request.call.tool not in plan.effects:
+        yield lambda _: None
+        return
+    frame = step.frame
+    if frame.effects_begun >= MAX_EFFECTS or len(frame.done) >= MAX_LISTED_EFFECTS:
+        raise LimitExceeded(
+            f"this workflow has made {frame.effects_begun} effects; one workflow makes at most {MAX_EFFECTS}, and lists at"
+            f" most {MAX_LISTED_EFFECTS} with those nested in it",
+            fix="nest parts of the work, or let one call do more",
+        )
+    frame.effects_begun += 1
+    try:
+        yield lambda answer: frame.note(done=_answered(step, plan, request, answer))
+    except ActivityError as error:
+        failure = failure_of(error, agent="", step=step.path)
+        if failure.kind not in _NOT_BEGUN:
+            report = _report(step, plan, request, EffectOutcome.UNKNOWN)
+            frame.note(done=[report.model_copy(update={"reason": failure.message})])
+        raise
+
+
+def _answered(
+    step: StepContext, plan: NodePlan, request: ToolRequest, answer: ToolResponse
 ) -> tuple[EffectReport, ...]:
-    """The effect of a call that ended: none of a tool that only reads, and none of one that answered with an error."""
-    tool = request.call.tool
-    if tool not in plan.effects or (answer is not None and (answer.error or answer.message is None)):
+    """None of a call that was refused, and none of one whose tool said that it failed."""
+    if answer.message is None or answer.error not in {None, ToolErrorKind.TIMED_OUT}:
         return ()
+    if answer.error:
+        report = _report(step, plan, request, EffectOutcome.UNKNOWN)
+        return (report.model_copy(update={"reason": answer.text[:500]}),)
+    report = _report(step, plan, request, EffectOutcome.DONE)
+    return (report.model_copy(update={"undo": answer.undo, "repeated": answer.from_record}),)
+
+
+def _report(step: StepContext, plan: NodePlan, request: ToolRequest, outcome: EffectOutcome) -> EffectReport:
+    tool = request.call.tool
     undo = plan.compensations.get(tool, "")
-    return (
-        EffectReport(
-            tool=tool,
-            step=step.path,
-            ordinal=request.key.step,
-            effect=Effect.ONCE if tool in plan.once else Effect.IDEMPOTENT,
-            outcome=EffectOutcome.UNKNOWN if answer is None else EffectOutcome.DONE,
-            compensation=undo,
-            reason=failure.message if failure else "",
-            profile=request.profile if undo else None,
-            arguments=request.call.arguments if undo else "",
-            result=answer.message.digest if answer and answer.message and undo else None,
-            repeated=bool(answer and answer.from_record),
-        ),
+    return EffectReport(
+        tool=tool,
+        step=step.path,
+        ordinal=request.key.step,
+        effect=Effect.ONCE if tool in plan.once else Effect.IDEMPOTENT,
+        outcome=outcome,
+        compensation=undo,
+        profile=request.profile if undo else None,
+        at=workflow.time(),
     )

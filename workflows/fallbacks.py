@@ -5,31 +5,97 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
+    from activities.contracts.failures import FailureKind
+    from workflows.budget import Account
     from workflows.contracts import RunResult, RunStatus
     from workflows.step_context import StepContext
-    from workflows.teams.tree import ConstantFallback, Node, SkipFallback, node_key
+    from workflows.teams.tree import (
+        AgentNode,
+        ConstantFallback,
+        Node,
+        NodeBase,
+        PersonNode,
+        SkipFallback,
+        TierFallback,
+        node_key,
+        on_tier,
+    )
+
+MAX_MISSING = 100
+
+
+def at_breach(node: Node, account: Account, end: float | None, failed: RunResult) -> RunResult:
+    """A node whose own budget was short ends with what is there, where its budget says so.
+
+    Args:
+        node: the node.
+        account: its budget's.
+        end: when the time of its budget is over.
+        failed: how it ended.
+    """
+    if failed.status is not RunStatus.FAILED or not failed.failure or failed.so_far is None:
+        return failed
+    kind, late = failed.failure.kind, end is not None and workflow.time() >= end
+    breached = (account.breached and kind is FailureKind.LIMIT_EXCEEDED) or (
+        late and kind is FailureKind.DEADLINE_EXCEEDED
+    )
+    if not breached or not node.budget or node.budget.on_breach != "partial":
+        return failed
+    return _partial(failed, failed.so_far, failed.failure.message)
+
+
+def other_node(node: Node, failed: RunResult) -> Node | None:
+    """The node that stands in for one that failed; ``None``: none is declared, or none may.
+
+    After an effect nobody makes the attempt again, neither another agent nor another tier: only a person, who can look.
+    """
+    if _is_halted(failed):
+        return None
+    match node.fallback:
+        case TierFallback(tier=tier) if isinstance(node, AgentNode) and not failed.effects:
+            return on_tier(node, tier)
+        case NodeBase() as other if isinstance(other, PersonNode) or not failed.effects:
+            return other
+    return None
 
 
 def stands_in(step: StepContext, node: Node, failed: RunResult) -> RunResult:
     """The result that a constant or a skip makes of a failed one; the failed one where neither is declared."""
-    why = failed.failure.message if failed.failure else "it failed"
+    if failed.status is not RunStatus.FAILED or _is_halted(failed):
+        return failed
+    why, key = failed.failure.message if failed.failure else "it failed", node_key(node)
     match node.fallback:
         case ConstantFallback(value=value):
-            return _partial(step, failed, value, f"a constant stands in for {node_key(node)}: {why}")
+            return _noted(step, failed, value, f"a constant stands in for {key}: {why}")
         case SkipFallback():
-            return _partial(step, failed, None, f"{node_key(node)} was skipped: {why}")
+            return _noted(step, failed, None, f"{key} was skipped: {why}")
         case _ if not node.critical:
-            return _partial(step, failed, None, f"{node_key(node)} is missing: {why}")
+            return _noted(step, failed, None, f"{key} is missing: {why}")
+        case TierFallback() | NodeBase() if failed.effects and failed.failure and not isinstance(
+            node.fallback, PersonNode
+        ):
+            message = f"{why} (it has had effects, so its fallback does not do it again)"[:1000]
+            return failed.model_copy(update={"failure": failed.failure.model_copy(update={"message": message})})
     return failed
 
 
-def _partial(step: StepContext, failed: RunResult, output: JsonValue, missing: str) -> RunResult:
+def _noted(step: StepContext, failed: RunResult, output: JsonValue, missing: str) -> RunResult:
     step.frame.decide(missing)
+    return _partial(failed, output, missing)
+
+
+def _partial(failed: RunResult, output: JsonValue, missing: str) -> RunResult:
     return failed.model_copy(
         update={
             "status": RunStatus.PARTIAL,
             "output": output,
+            "so_far": None,
             "failure": None,
-            "missing": (*failed.missing, missing[:1000])[-100:],
+            "missing": tuple(dict.fromkeys((*failed.missing, missing[:1000])))[-MAX_MISSING:],
         }
     )
+
+
+def _is_halted(failed: RunResult) -> bool:
+    """Whether a gate ended the run: nothing more of it is to be done."""
+    return failed.failure is not None and failed.failure.kind is FailureKind.HALTED

@@ -1,16 +1,23 @@
 """One workflow of the tree at work: its input, what it may still use, and what it has come to. Steps start from it."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.budgets import Budget
     from activities.contracts.effects import EffectReport
+    from activities.contracts.failures import FailureDetail
     from activities.contracts.handoffs import HandoffReport
+    from activities.errors import Halted
     from workflows.budget import Account
+    from workflows.budget_asking import BudgetQuestions
     from workflows.contracts import DecisionReport, RunInput, Task
+    from workflows.deadlines import end_of_run
     from workflows.progress import Board
     from workflows.run_state import RunState
     from workflows.step_context import StepContext
@@ -32,30 +39,46 @@ class Frame:
     handoffs: list[HandoffReport] = field(default_factory=list)
     decisions: list[DecisionReport] = field(default_factory=list)
     done: list[EffectReport] = field(default_factory=list)
-    """Effects of its own steps and of those nested in it, in the order in which they came back."""
+    """Effects of its own steps, as their calls end, and of what is nested in it, as that comes back. No step holds its
+    own: what is stopped or fails would take them along."""
+    effects_begun: int = 0
+    """Calls of its own steps that may have had one."""
     log: list[str] = field(default_factory=list)
     """The decision log: what the patterns decided, one sentence each; it travels in handoffs."""
     pending: tuple[str, ...] = ()
     """Steps that are known to follow."""
     started_at: float = 0.0
+    deadline: float | None = None
+    """Workflow time at which it has to have ended, all below it included."""
+    halted: FailureDetail | None = None
+    """The gate's last word, where it has ended the run."""
+    _waiting: list["asyncio.Task[Any]"] = field(default_factory=list)
+    grant: Account | None = None
+    """What a nested workflow was granted; above its own budget."""
 
     @classmethod
     def of(cls, run: RunInput) -> "Frame":
         """The frame of a workflow that begins, or goes on."""
         root = run.team.root
-        limit = run.task.budget if run.task else Budget()
-        return cls(
+        used = run.state.total if run.state else None
+        started_at = _began(run)
+        name = f"the node {node_name(root)!r}"
+        grant = Account(_payer(run, name), run.task.budget, used=used) if run.task else None
+        account = Account(name, root.budget or Budget(), parent=grant, used=used)
+        frame = cls(
             run=run,
             board=Board(run.own_path),
-            account=Account(
-                f"the node {node_name(root)!r}",
-                limit.narrowed(root.budget or Budget()),
-                used=run.state.usage if run.state else None,
-            ),
+            account=account,
             state=RunState(run.rewind.values if run.rewind else None),
             done=list(run.state.done) if run.state else [],
-            started_at=workflow.time(),
+            effects_begun=len(run.state.done) if run.state else 0,
+            started_at=started_at,
+            deadline=end_of_run(run, started_at),
+            grant=grant,
         )
+        if root.budget and root.budget.on_breach == "ask":
+            account.more = BudgetQuestions(frame.step(), root.budget).more
+        return frame
 
     @property
     def task(self) -> Task:
@@ -75,6 +98,34 @@ class Frame:
         """Note what a pattern decided."""
         self.log = [*self.log, " ".join(sentence.split())[:500]][-MAX_KEPT:]
 
+    def halt(self, failure: FailureDetail) -> None:
+        """End the run at this action: nothing more is begun, and what waits for others is stopped."""
+        if self.halted is None:
+            self.halted = failure
+            for task in self._waiting:
+                task.cancel()
+
+    def go_on(self) -> None:
+        """Refuse another call after a halt.
+
+        Raises:
+            Halted: the gate has ended the run.
+        """
+        if self.halted:
+            raise Halted(self.halted.message)
+
+    @contextmanager
+    def waits(self) -> Iterator[None]:
+        """Inside, a nested workflow is waited for; a halt of this one stops it."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("only a task can wait")
+        self._waiting.append(task)
+        try:
+            yield
+        finally:
+            self._waiting.remove(task)
+
     def note(
         self,
         *,
@@ -86,3 +137,16 @@ class Frame:
         self.handoffs = [*self.handoffs, *handoffs][-MAX_KEPT:]
         self.decisions = [*self.decisions, *decisions][-MAX_KEPT:]
         self.done = [*self.done, *done]
+
+
+def _payer(run: RunInput, name: str) -> str:
+    payer = run.task.payer if run.task else ""
+    return f"{payer} (what it granted to {name})" if payer else f"what was granted to {name}"
+
+
+def _began(run: RunInput) -> float:
+    """When the workflow began, before every continue-as-new and transfer."""
+    state = run.state
+    if state is None:
+        return workflow.time()
+    return state.ownership.started_at if state.ownership else state.started_at

@@ -1,41 +1,116 @@
 """Handoffs: how a step comes to its next owner (design, section 7).
 
-What the sender can see is checked here, before anything is scheduled: path, depth, time, budget, declared needs. What only
-the receiver knows is checked inside its first activity (``activities.handoffs``), which costs no event of its own.
+What the sender can see is checked here, before anything is scheduled: depth, time, declared needs, the input contract.
+What only the receiver knows is checked inside its first activity (``activities.handoffs``), which costs no event of its
+own. A rejection is a value: the sender supplies what is missing, lets somebody else have the step, or fails.
 """
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.handoffs import MAX_LISTED, Acceptance, Handoff, HandoffReport, Rejection
-    from workflows.contracts import Task
+    from opentelemetry import trace
+
+    from activities.contracts.budgets import Budget
+    from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.handoffs import (
+        MAX_LISTED,
+        MAX_OWNERS,
+        Acceptance,
+        Handoff,
+        HandoffReport,
+        Rejection,
+        RejectionReason,
+    )
+    from activities.errors import HandoffRejected
+    from activities.input_contracts import input_problems, missing_properties
+    from workflows.budget import Account
+    from workflows.contracts import RunResult, RunStatus, Task
+    from workflows.failures import failure_of
+    from workflows.needs import given_to, in_full, supplied, with_needs
     from workflows.step_context import StepContext
     from workflows.teams.tree import Node, node_name
 
+LEAST_SECONDS = 0.005
+"""A step with less time than this cannot begin: the way to a worker alone takes as long."""
+MAX_OFFERS = 2
+"""Offers of one step to one owner: the first, and one with what the first lacked."""
+
 
 def handed_over(step: StepContext, node: Node, task: Task) -> Task:
-    """The task with the handoff that it comes with, made from what the sender's workflow holds now."""
+    """The task with its handoff, made from what the sender's workflow holds now.
+
+    What the input lacks is supplied from the state, and offered once more. Every refusal is noted in the frame.
+
+    Raises:
+        HandoffRejected: it cannot be handed over.
+    """
+    task = with_needs(step, node, task)
+    for _ in range(MAX_OFFERS - 1):
+        rejection = refusal(step, node, task)
+        more = supplied(step, node, task, rejection) if rejection else None
+        if rejection is None or more is None:
+            break
+        step.frame.note(handoffs=[refused(step, node, rejection)])
+        step.frame.decide(f"{node_name(node)} lacked {', '.join(rejection.missing)}, and was given it from the state")
+        task = more
+    if rejection := refusal(step, node, task):
+        raise HandoffRejected(rejection, owner=node_name(node))
+    handoff = made(step, node, task)
+    return in_full(node, task, handoff).model_copy(update={"handoff": handoff})
+
+
+def refusal(step: StepContext, node: Node, task: Task) -> Rejection | None:
+    """Why a step cannot be handed over to a node; nothing: it can."""
+    if len(_owners_above(step, node)) >= MAX_OWNERS:
+        return Rejection(
+            reason=RejectionReason.DEPTH, message=f"there are more than {MAX_OWNERS} owners above each other"
+        )
+    if task.seconds is not None and task.seconds < LEAST_SECONDS:
+        return Rejection(reason=RejectionReason.DEADLINE, message="its time is over before it begins")
+    if missing := tuple(key for key in node.needs if key not in task.inputs):
+        listed = ", ".join(map(repr, missing[:8]))
+        return Rejection(
+            reason=RejectionReason.NEEDS_MISSING, message=f"the state has no {listed}, which it needs", missing=missing
+        )
+    if node.input is not None and (problems := input_problems(given_to(task), node.input)):
+        return Rejection(
+            reason=RejectionReason.INPUT_MISMATCH,
+            message=f"its input does not fit: {'; '.join(problems)}"[:1000],
+            missing=tuple(name[:1000] for name in missing_properties(given_to(task), node.input)[:64]),
+        )
+    return None
+
+
+def made(step: StepContext, node: Node, task: Task) -> Handoff:
+    """The envelope. It always carries goal, constraints and decisions; of the state it names keys, the task has values."""
     frame, run = step.frame, step.run
     before = run.task.handoff if run.task else None
-    sender = identity(step, run.team.root)
-    seconds = task.seconds
-    handoff = Handoff(
-        task_id=step.path,
+    return Handoff(
+        task_id=step.path[:1000],
         goal=run.goal[:2000],
         owner=identity(step, node),
-        path=(*(before.path if before else ()), sender),
+        path=_owners_above(step, node),
         version=frame.state.version,
-        given=tuple(key for key in node.needs if key in frame.state.values),
+        given=tuple(key for key in node.needs if key in task.inputs),
         needs=node.needs,
         completed=tuple(commit.key for commit in frame.state.commits)[-MAX_LISTED:],
         pending=frame.pending[:MAX_LISTED],
         constraints=constraints(step, node),
-        decisions=tuple(frame.log)[-MAX_LISTED:],
-        deadline=None if seconds is None else workflow.time() + seconds,
-        budget=step.funds.left,
+        decisions=((*before.decisions, *frame.log) if before else tuple(frame.log))[-MAX_LISTED:],
+        summary=before.summary if before else "",
+        deadline=None if task.seconds is None else workflow.time() + task.seconds,
         offered_at=workflow.time(),
+        trace_id=_trace_id(),
     )
-    return task.model_copy(update={"handoff": handoff})
+
+
+def sent(handoff: Handoff, account: Account) -> Handoff:
+    """The handoff as it leaves, once its first call is paid for: with what the receiver may use of all accounts above."""
+    budget, above = Budget(), account
+    while above:
+        budget = budget.narrowed(above.limit.minus(above.used))
+        above = above.parent  # type: ignore[assignment] # the last one's is None, and ends the loop
+    return handoff.model_copy(update={"budget": budget})
 
 
 def constraints(step: StepContext, node: Node) -> tuple[str, ...]:
@@ -64,3 +139,59 @@ def received(handoff: Handoff, accepted: Acceptance | None, rejected: Rejection 
         declared=len(handoff.needs),
         present=len(handoff.needs) - len(handoff.missing),
     )
+
+
+def refused(step: StepContext, node: Node, rejection: Rejection) -> HandoffReport:
+    """How a handoff went that was not even sent."""
+    above = _owners_above(step, node)
+    absent = len(rejection.missing) if rejection.reason is RejectionReason.NEEDS_MISSING else 0
+    return HandoffReport(
+        step=step.path[:1000],
+        sender=above[-1] if above else "",
+        receiver=identity(step, node),
+        version=step.frame.state.version,
+        rejected=rejection,
+        declared=len(node.needs),
+        present=len(node.needs) - absent,
+    )
+
+
+def not_taken(step: StepContext, node: Node, error: HandoffRejected) -> RunResult:
+    """The result of a step that nobody took, noted in the frame."""
+    report = refused(step, node, error.rejection)
+    step.frame.note(handoffs=[report])
+    failure = failure_of(error, agent=node_name(node), step=step.path)
+    return RunResult(status=RunStatus.FAILED, failure=failure, handoffs=(report,))
+
+
+def arrived(handoff: Handoff) -> HandoffReport:
+    """How a handoff went to who has no first activity: a pattern, or a person. The workflow that has begun is the yes."""
+    milliseconds = max(0, round((workflow.time() - handoff.offered_at) * 1000))
+    return received(handoff, Acceptance(milliseconds=milliseconds, size_bytes=len(handoff.model_dump_json())), None)
+
+
+def unanswered(handoff: Handoff, failure: FailureDetail) -> HandoffReport:
+    """How a handoff went of a step that ended before the receiver said anything."""
+    reason = _ENDED_BY.get(failure.kind)
+    return received(handoff, None, Rejection(reason=reason, message=failure.message) if reason else None)
+
+
+_ENDED_BY = {
+    FailureKind.LIMIT_EXCEEDED: RejectionReason.BUDGET,
+    FailureKind.DEADLINE_EXCEEDED: RejectionReason.DEADLINE,
+}
+
+
+def _owners_above(step: StepContext, node: Node) -> tuple[str, ...]:
+    """The stack of owners down to the sender. A root that is one step was started by nobody of the team."""
+    before = step.run.task.handoff if step.run.task else None
+    sender = identity(step, step.run.team.root)
+    if before is None:
+        return () if sender == identity(step, node) else (sender,)
+    return (*before.path, sender)
+
+
+def _trace_id() -> str:
+    """The trace that runs through the workflow; empty where there is none."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else ""

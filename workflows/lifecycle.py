@@ -1,36 +1,70 @@
 """How every pattern's workflow begins and ends."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
+from temporalio.exceptions import CancelledError
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.compensation import compensates, goes_on, undo_effects, with_outcomes
     from workflows.contracts import RunInput, RunResult, RunStatus
-    from workflows.failures import failed_run, failure_of, stop_if_requested
+    from workflows.failures import failed_run, failure_of
     from workflows.frame import Frame
+    from workflows.handoffs import arrived
     from workflows.mcp import with_mcp_tools
+    from workflows.nodes import in_place_of_root
     from workflows.progress import record_failure
     from workflows.results import of_the_run
+    from workflows.stopped import STATE_QUERY, leave_behind, so_far
+    from workflows.teams.tree import AgentNode, CallNode, PersonNode
 
 
 async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]]) -> RunResult:
     """Do the work of a pattern; a failure ends the workflow as failed in Temporal's eyes too.
 
-    The root lists MCP tools first, where its team has any; what is nested or goes on gets them from it.
+    Where it fails or is stopped, its effects are compensated before that. The root lists MCP tools first, where its team
+    has any; what is nested or goes on gets them from it.
 
     Raises:
         ApplicationError: the run failed; the type is the failure's kind, the details hold the RunResult.
         CancelledError: the run was stopped.
     """
     frame = Frame.of(run)
+    workflow.set_query_handler(STATE_QUERY, lambda: so_far(frame))
+    if run.task and run.task.handoff and not isinstance(run.team.root, AgentNode | CallNode | PersonNode):
+        frame.note(handoffs=[arrived(run.task.handoff)])  # others say so in their first call
+    stopped = False
     try:
         frame.run = await with_mcp_tools(run)
-        result = await work(frame)
-    except Exception as error:
-        stop_if_requested()
-        result = RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent="", step=run.own_path))
+        result = await in_place_of_root(frame, await _worked(frame, work))
+    except (Exception, asyncio.CancelledError) as error:
+        stopped = workflow.cancellation_reason() is not None
+        if isinstance(error, asyncio.CancelledError) and not stopped and not frame.halted:
+            raise  # evicted from a worker's memory: it is no end
+        why = CancelledError("stopped") if stopped else error
+        result = RunResult(status=RunStatus.FAILED, failure=failure_of(why, agent="", step=run.own_path))
+    if frame.halted:
+        result = result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": frame.halted})
+    if result.failure and result.status is RunStatus.FAILED and compensates() and not goes_on():
+        await undo_effects(frame)
+        result = result.model_copy(update={"failure": with_outcomes(result.failure, frame.done)})
     result = of_the_run(frame, result)
     if result.status is not RunStatus.FAILED or result.failure is None:
         return result
+    if stopped and (compensates() or not result.done):
+        leave_behind(result)
+        raise CancelledError("the run was stopped")
+    # What is nested ends so where it was stopped too, if it has had effects: only a failure brings them to its parent.
     record_failure(result.failure)
     raise failed_run(result)
+
+
+async def _worked(frame: Frame, work: Callable[[Frame], Awaitable[RunResult]]) -> RunResult:
+    """What the pattern comes to, whatever it raises besides a stop."""
+    try:
+        return await work(frame)
+    except Exception as error:
+        if workflow.cancellation_reason() is not None:
+            raise
+        return RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent="", step=frame.path))

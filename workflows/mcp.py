@@ -8,7 +8,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.mcp import SEPARATOR, McpListRequest, server_of
     from activities.contracts.profile import Effect
     from workflows.contracts import RunInput
-    from workflows.teams.tree import AgentNode, CallNode, TeamSpec, walk
+    from workflows.teams.routes import owners
+    from workflows.teams.tree import AgentNode, CallNode, TeamSpec, plan_name, walk
 
 
 async def with_mcp_tools(run: RunInput) -> RunInput:
@@ -49,14 +50,15 @@ def mcp_tools(team: TeamSpec) -> dict[str, tuple[str, ...]]:
     """The agents and calls that use tools of MCP servers, by their names, with those tools."""
     found: dict[str, tuple[str, ...]] = {}
     for node in walk(team.root):
-        if isinstance(node, AgentNode) and node.agent in team.agents:
-            name, tools = node.agent, team.agents[node.agent].tools
-        elif isinstance(node, CallNode):
-            name, tools = node.name, (node.tool,)
+        if isinstance(node, AgentNode):
+            named = {name: team.agents[name].tools for name in owners(team, node.agent) if name in team.agents}
+            if node.tier and node.agent in team.agents:
+                named[plan_name(node)] = team.agents[node.agent].tools
         else:
-            continue
-        if theirs := tuple(dict.fromkeys(tool for tool in tools if server_of(tool, team.mcp))):
-            found[name] = theirs
+            named = {node.name: (node.tool,)} if isinstance(node, CallNode) else {}
+        for name, tools in named.items():
+            if theirs := tuple(dict.fromkeys(tool for tool in tools if server_of(tool, team.mcp))):
+                found[name] = theirs
     return found
 
 

@@ -12,36 +12,40 @@ from temporalio.exceptions import ApplicationError, ChildWorkflowError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    from activities.contracts.failures import FailureKind
     from activities.contracts.steps import Usage
-    from activities.errors import HandoffRejected
+    from activities.errors import HandoffRejected, LimitExceeded, OstinatoError
     from workflows import policies
     from workflows.agent import Boundary
     from workflows.agent_step import run_agent
-    from workflows.budget import Account
+    from workflows.budget_asking import account_of
     from workflows.budget_grants import granted
     from workflows.call_step import run_call
+    from workflows.children import to_its_result
     from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task
     from workflows.failures import failure_of, result_of, stop_if_requested
-    from workflows.fallbacks import stands_in
+    from workflows.deadlines import after, earliest, end_of_budget, within
+    from workflows.fallbacks import at_breach, other_node, stands_in
     from workflows.frame import Frame
-    from workflows.handoffs import handed_over, identity
-    from workflows.needs import with_needs
+    from workflows.handoffs import arrived, handed_over, identity, not_taken, unanswered
     from workflows.person_step import run_person
     from workflows.progress import AGENTS, PATTERN, TEAM, Row
     from workflows.results import OUTCOME, together
     from workflows.step_context import StepContext
     from workflows.teams.bounds import longest_seconds, runs_inline
+    from workflows.teams.routes import owners
     from workflows.teams.tree import (
         AgentNode,
         CallNode,
         Node,
-        NodeBase,
         PersonNode,
         TeamSpec,
-        WorkflowNode,
         node_key,
         node_name,
+        plan_name,
+        plan_names,
         walk,
+        workflow_type,
     )
 
 MAX_SEARCHED_AGENTS = 25
@@ -61,14 +65,21 @@ async def run_node(step: StepContext, node: Node, task: Task, *, inline: bool = 
     Raises:
         CancelledError: the run was stopped.
     """
-    result = await _offer(step, node, task, inline=inline)
-    if result.status is RunStatus.FAILED:
-        result = await _fall_back(step, node, task, result)
-    if result.status is RunStatus.FAILED:
+    return committed(step, node, await _attempted(step, node, task, inline=inline), key=task.key)
+
+
+def committed(step: StepContext, node: Node, result: RunResult, *, key: str | None = None) -> RunResult:
+    """The result, with its output as a new version of the workflow's state; nothing of what failed or was left out."""
+    if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and result.output is None):
         return result
-    output = step.frame.state.commit(
-        task.key or node_key(node), result.output, step=step.path, owner=identity(step, node)
-    )
+    partial, owner = result.status is RunStatus.PARTIAL, identity(step, node)
+    try:
+        output = step.frame.state.commit(
+            key or node_key(node), result.output, step=step.path, owner=owner, partial=partial
+        )
+    except LimitExceeded as error:
+        failure = failure_of(error, agent=node_name(node), step=step.path)
+        return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": failure})
     return result.model_copy(update={"output": output})
 
 
@@ -89,8 +100,10 @@ async def run_inline(
             result = await run_call(step, node)
         case PersonNode():
             result = await run_person(step, node)
+            if step.task and step.task.handoff:
+                result = result.model_copy(update={"handoffs": (arrived(step.task.handoff), *result.handoffs)})
         case AgentNode():
-            result = await run_agent(step, node.agent, state=state, boundary=boundary)
+            result = await run_agent(step, node.agent, plan=plan_name(node), state=state, boundary=boundary)
     step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done)
     return result
 
@@ -107,65 +120,118 @@ async def run_own(
     Raises:
         CancelledError: the run was stopped.
     """
-    step = frame.step(task=frame.task)
+    step = frame.step(task=frame.task if state else within(frame.task, frame.deadline))
     if frame.run.task is None:
-        step = replace(step, task=handed_over(step, node, with_needs(step, node, frame.task)))
-    result = await run_inline(step, node, state=state, boundary=boundary)
-    if result.status is RunStatus.FAILED:
-        return result
-    output = frame.state.commit(node_key(node), result.output, step=step.path, owner=identity(step, node))
-    return result.model_copy(update={"output": output})
+        try:
+            step = replace(step, task=handed_over(step, node, step.task or frame.task))
+        except HandoffRejected as error:
+            return not_taken(step, node, error)
+    return committed(step, node, await run_inline(step, node, state=state, boundary=boundary))
+
+
+async def _attempted(step: StepContext, node: Node, task: Task, *, inline: bool = True) -> RunResult:
+    """The step by its node, or by what stands in for it: both are paid from the node's budget, and share its time."""
+    frame, began = step.frame, workflow.time()
+    inline = isinstance(node, CallNode | PersonNode) or (inline and runs_inline(step.run.team, node))
+    over = end_of_budget(node, began)
+    end = earliest(frame.deadline, after(began, task.seconds), over)
+    step = replace(step, account=account_of(step, node, inline=inline))
+    try:
+        result = await _offer(step, node, within(task, end), inline=inline)
+    except OstinatoError as error:
+        failure = failure_of(error, agent=node_name(node), step=step.path)
+        result = RunResult(status=RunStatus.FAILED, failure=failure)
+    return await after_all(step, node, task, at_breach(node, step.funds, over, result), end)
+
+
+async def after_all(step: StepContext, node: Node, task: Task, result: RunResult, end: float | None) -> RunResult:
+    """A node's result, or that of what stands in for it where it failed.
+
+    Args:
+        step: the step, with the account that the node drew on.
+        node: what was run.
+        task: what it was to do.
+        result: how it ended.
+        end: workflow time at which whatever stands in has to have ended too.
+
+    Raises:
+        CancelledError: the run was stopped.
+    """
+    frame = step.frame
+    if result.failure and result.failure.kind is FailureKind.HALTED and result.status is RunStatus.FAILED:
+        frame.halt(result.failure)
+    if frame.halted:  # nothing stands in, and nothing is gone on without
+        return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": frame.halted})
+    if result.status is RunStatus.FAILED and (other := other_node(node, result)):
+        step.frame.decide(f"{node_key(node)} failed, {plan_name(other)} stands in")
+        below = replace(step, path=f"{step.path}/fallback")
+        second = await _attempted(below, other, within(task, end))
+        result = together([result, second], **{name: getattr(second, name) for name in OUTCOME})
+    return stands_in(step, node, result)
+
+
+async def in_place_of_root(frame: Frame, result: RunResult) -> RunResult:
+    """What a workflow comes to: its own budget may allow a partial result, and a root's fallback stands in for it.
+
+    Raises:
+        CancelledError: the run was stopped.
+    """
+    root, over = frame.run.team.root, end_of_budget(frame.run.team.root, frame.started_at)
+    result = at_breach(root, frame.account, over, result)
+    if result.status is not RunStatus.FAILED or frame.run.task is not None:
+        return result  # whoever runs a nested workflow knows what stands in for it
+    stop_if_requested()
+    frame.deadline = over  # whatever stands in has its own time
+    step = frame.step()
+    instead = await after_all(step, root, Task(prompt=frame.run.goal), result, over)
+    return instead if instead is result else committed(step, root, instead)
 
 
 async def _offer(step: StepContext, node: Node, task: Task, *, inline: bool) -> RunResult:
     """One owner's attempt."""
-    bounds = [seconds for seconds in (task.seconds, node.timeout_seconds) if seconds is not None]
-    task = with_needs(step, node, task.model_copy(update={"seconds": min(bounds, default=None)}))
+    task = within(task, after(workflow.time(), node.timeout_seconds))
+    if step.frame.task.punctual:
+        task = task.model_copy(update={"punctual": True})
     try:
         task = handed_over(step, node, task)
     except HandoffRejected as error:
-        return RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent=node_name(node), step=step.path))
-    account = step.funds
-    if node.budget:
-        account = Account(f"the node {node_name(node)!r}", node.budget, parent=account)
-    step = replace(step, task=task, account=account)
-    if isinstance(node, CallNode | PersonNode):
+        return not_taken(step, node, error)
+    step = replace(step, task=task)
+    if inline and isinstance(node, CallNode | PersonNode | AgentNode):
         return await run_inline(step, node)
-    if isinstance(node, AgentNode) and inline and runs_inline(step.run.team, node):
-        return await run_inline(step, node)
-    return await _run_child(step, node, task)
-
-
-async def _fall_back(step: StepContext, node: Node, task: Task, failed: RunResult) -> RunResult:
-    if isinstance(node.fallback, NodeBase):
-        step.frame.decide(f"{node_key(node)} failed, {node_name(node.fallback)} stands in")
-        other = await run_node(replace(step, path=f"{step.path}/fallback"), node.fallback, task)
-        return together([failed, other], **{name: getattr(other, name) for name in OUTCOME})
-    return stands_in(step, node, failed)
+    with step.frame.waits():
+        return await _run_child(step, node, task)
 
 
 async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
-    run, path, board, account = step.run, step.path, step.board, step.funds
+    run, path, board = step.run, step.path, step.board
     info = workflow.info()
     root = info.root.workflow_id if info.root else info.workflow_id
     name = node_name(node)
     row = Row(path=path, agent=name)
     board.show(row)
-    grant = await granted(account, run, node)
+    try:
+        grant = await granted(step, node, task)
+    except LimitExceeded as error:
+        if task.handoff:
+            step.frame.note(handoffs=[unanswered(task.handoff, error.detail())])
+        raise
     child = run.model_copy(
         update={
             "team": below(run.team, node),
             "plans": plans_below(run, node),
             "path": path,
-            "task": task.model_copy(update={"budget": grant.budget}),
+            "task": task.model_copy(update={"budget": grant.budget, "payer": grant.payer}),
             "state": None,
+            "rewind": run.rewind.below(path) if run.rewind else None,
         }
     )
     longest = longest_seconds(run.team, node, run.tool_seconds)
     usage: Usage | None = None
+    result: RunResult | None = None
     try:
-        result: RunResult = await workflow.execute_child_workflow(
-            node.workflow if isinstance(node, WorkflowNode) else node.kind,
+        nested = await workflow.start_child_workflow(
+            workflow_type(node),
             child,
             id=f"{root}/{path}",
             result_type=RunResult,
@@ -184,14 +250,16 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
             static_summary=f"{name}: {' '.join(task.prompt.split())}"[:200],
             static_details=f"`{path}` of `{root}`\n\n{task.prompt[:2000]}",
         )
+        result = RunResult.model_validate(await to_its_result(nested))
         usage = result.usage
     except ChildWorkflowError as error:
-        stop_if_requested()
         result = result_of(error, path=path)
         usage = result.usage if error.cause and isinstance(error.cause, ApplicationError) else None
     finally:
-        grant.settle(usage)
+        grant.settle(usage, short=result.short if result else "")
     step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done)
+    if result.status is RunStatus.FAILED:
+        stop_if_requested()
     state = AgentState(usage=result.usage)
     board.show(row.at(state, result.status))
     return result
@@ -199,13 +267,20 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
 
 def below(team: TeamSpec, node: Node) -> TeamSpec:
     """The part of a team that a nested workflow needs: what it does not know costs no bytes, and cannot be used."""
-    agents = {inner.agent: team.agents[inner.agent] for inner in walk(node) if isinstance(inner, AgentNode)}
+    agents = {name: team.agents[name] for name in agents_below(team, node) if name in team.agents}
     return team.model_copy(update={"agents": agents, "root": node})
 
 
 def plans_below(run: RunInput, node: Node) -> dict[str, NodePlan]:
     """What was resolved for that part."""
-    return {name: run.plans[name] for name in map(node_name, walk(node)) if name in run.plans}
+    names = (*plan_names(node), *agents_below(run.team, node))
+    return {name: run.plans[name] for name in names if name in run.plans}
+
+
+def agents_below(team: TeamSpec, node: Node) -> list[str]:
+    """The agents of a tree, and those to which its steps may be transferred."""
+    agents = (inner.agent for inner in walk(node) if isinstance(inner, AgentNode))
+    return list(dict.fromkeys(owner for agent in agents for owner in owners(team, agent)))
 
 
 def names_in(node: Node) -> list[str]:

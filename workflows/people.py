@@ -1,22 +1,93 @@
 """Asks a person, and waits: a human task is a child workflow, found in the inbox and decided by an update."""
 
+from datetime import timedelta
+
 from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ChildWorkflowError
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.people import HumanDecision, HumanTask
-    from activities.errors import ConfigurationInvalid
+    from activities.contracts.failures import FailureKind
+    from activities.contracts.people import HUMAN_TASK, Asking, HumanDecision, HumanTask
+    from activities.errors import DeadlineExceeded
+    from workflows import policies
+    from workflows.failures import failure_of, stop_if_requested
+    from workflows.human_checks import check_asking
+    from workflows.human_text import ANYBODY, details_of
+    from workflows.human_view import task_id, view_of
+    from workflows.progress import PATTERN, TEAM, Row
     from workflows.step_context import StepContext
+
+MAX_AGENTS = 200
+LEAST_SECONDS = 0.001
 
 
 async def ask_person(step: StepContext, question: HumanTask) -> HumanDecision:
     """Put a question to a person; the recorded decision where the lineage has one.
 
+    Nothing is held while it waits: no worker slot, no budget. It costs the asking workflow what a child costs.
+
     Args:
-        step: the step that cannot go on without it.
-        question: with ``key=step.key("t3.c0.ask")`` or the like. Where ``asking`` is absent, the team's ``people`` decide.
+        step: the step that cannot go on without it. Its hard deadline bounds that of the decision.
+        question: with ``key=step.key("t3.c0.ask")`` or the like; the agents of the run are filled in. Where ``asking``
+            is absent, the team's ``people`` decide.
 
     Raises:
         DeadlineExceeded: nobody decided in time, and there is no default.
+        ConfigurationInvalid: the way of asking cannot work.
         CancelledError: the run was stopped.
     """
-    raise ConfigurationInvalid(f"nobody can be asked yet: {question.key.path}", fix=f"see {step.path}")
+    run, info = step.run, workflow.info()
+    asking = question.asking or run.team.people
+    check_asking(asking, question.choices, question)
+    asking = asking.model_copy(update={"seconds": _seconds(step, asking)})
+    agents = (*question.agents, *(f"{run.team.team}/{name}@{run.team.version}" for name in run.team.agents))
+    task = question.model_copy(update={"asking": asking, "agents": tuple(dict.fromkeys(agents))[:MAX_AGENTS]})
+    root = info.root.workflow_id if info.root else info.workflow_id
+    name, now = task_id(root, task), workflow.time()
+    row = Row(path=f"{step.path}/{task.key.step}", agent=", ".join(asking.people)[:200] or "a person", status="waiting")
+    step.board.show(row)
+    try:
+        with step.paused():
+            decision: HumanDecision = await workflow.execute_child_workflow(
+                HUMAN_TASK,
+                task,
+                id=name,
+                result_type=HumanDecision,
+                task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
+                execution_timeout=timedelta(seconds=asking.seconds) + policies.DECISION_MARGIN,
+                # A stopped run ends only when all below it has, and nobody is asked for a run that is gone.
+                cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                search_attributes=TypedSearchAttributes(
+                    [SearchAttributePair(TEAM, run.team.team), SearchAttributePair(PATTERN, HUMAN_TASK)]
+                ),
+                static_summary=f"{', '.join(asking.people)[:60] or ANYBODY}: {' '.join(task.question.split())}"[:200],
+                static_details=details_of(view_of(task, name, now, now, None), standing=False),
+            )
+    except ChildWorkflowError as error:
+        stop_if_requested()
+        step.board.show(row.model_copy(update={"status": "not decided"}))
+        detail = failure_of(error, agent="", step=step.path)
+        if detail.kind is FailureKind.DEADLINE_EXCEEDED:
+            raise DeadlineExceeded(detail.message, fix=detail.fix) from error
+        raise
+    step.board.show(row.model_copy(update={"status": f"{decision.choice} by {decision.by}"[:200]}))
+    return decision
+
+
+def _seconds(step: StepContext, asking: Asking) -> float:
+    """How long people have: as the team says, and no longer than the step and this workflow are there to hear it.
+
+    What bounds the step bounds the decision, so that the default holds in time, and not the server's end of the run.
+    """
+    info, now = workflow.info(), workflow.time()
+    handoff = step.task.handoff if step.task else None
+    bounds = [asking.seconds]
+    if handoff and handoff.deadline is not None:
+        bounds.append(handoff.deadline - now)
+    if info.execution_timeout:
+        ends_at = (info.workflow_start_time + info.execution_timeout - policies.ENDING_MARGIN).timestamp()
+        bounds.append(ends_at - now)
+    return max(LEAST_SECONDS, min(bounds))

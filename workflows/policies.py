@@ -57,3 +57,19 @@ def tool_start_to_close(timeout_seconds: float) -> timedelta:
 def tool_schedule_to_close(timeout_seconds: float) -> timedelta:
     """All attempts and their back-off (0.2 + 1 + 5 s), and as much again in the queue."""
     return 2 * (TOOL_ATTEMPTS * tool_start_to_close(timeout_seconds) + timedelta(seconds=7))
+
+DECISION_START_TO_CLOSE = timedelta(seconds=25)
+"""Reading or writing one record: up to two operations of the store at 10 s each, and their margin."""
+DECISION_SCHEDULE_TO_CLOSE = timedelta(days=1)
+"""A person may decide while no tools worker is there: the record waits for one, as the run does."""
+DECISION_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=5,
+    maximum_interval=timedelta(seconds=60),
+    maximum_attempts=1500,  # a day at 60 s each
+    non_retryable_error_types=["PayloadsTooLarge"],
+)
+DECISION_MARGIN = EXECUTION_MARGIN + 2 * DECISION_SCHEDULE_TO_CLOSE
+"""How much longer than its deadline a human task may take: it looks for a record first, and writes one at the end."""
+ENDING_MARGIN = timedelta(minutes=5)
+"""What a workflow keeps of its execution timeout to go on with a decision that comes at the last moment."""

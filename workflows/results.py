@@ -1,18 +1,18 @@
 """Puts results together: usage by agent, artifacts with unique names, what is missing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.artifacts import ArtifactRef
-    from activities.contracts.effects import MAX_EFFECTS
+    from activities.contracts.effects import MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
     from activities.contracts.steps import Usage
     from workflows.contracts import AgentUsage, RunResult, StepReport
     from workflows.frame import Frame
 
-OUTCOME = ("status", "output", "thread", "failure")
+OUTCOME = ("status", "output", "so_far", "thread", "failure")
 """The fields that say what a result comes to; all others add up."""
 MAX_STEPS, MAX_AGENTS, MAX_MISSING, MAX_ARTIFACTS = 2000, 200, 100, 1000
 
@@ -44,19 +44,33 @@ def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
 def of_the_run(frame: Frame, result: RunResult) -> RunResult:
     """What a workflow returns: with all that its frame holds. The root's says too how the input was read."""
     run = frame.run
+    done, unlisted = _listed(frame.done)
     whole = result.model_copy(
         update={
             "state": tuple(frame.state.commits),
             "handoffs": tuple(frame.handoffs),
             "decisions": tuple(frame.decisions),
-            "done": tuple(frame.done)[-MAX_EFFECTS:],
+            "done": done,
+            "short": run.task.payer if run.task and frame.grant and frame.grant.breached else "",
+            "missing": (*result.missing, *unlisted)[-MAX_MISSING:],
         }
     )
     if run.task is not None:
         return whole
     return whole.model_copy(
-        update={"missing": (*run.missing, *result.missing)[-MAX_MISSING:], "notes": (*run.notes, *result.notes)}
+        update={"missing": (*run.missing, *whole.missing)[-MAX_MISSING:], "notes": (*run.notes, *result.notes)}
     )
+
+
+def _listed(done: Sequence[EffectReport]) -> tuple[tuple[EffectReport, ...], tuple[str, ...]]:
+    """As many effects as are listed, and a sentence on the others: plain ones that are done are left out first."""
+    over = len(done) - MAX_LISTED_EFFECTS
+    if over <= 0:
+        return tuple(done), ()
+    plain = [i for i, report in enumerate(done) if report.outcome is EffectOutcome.DONE and report.undo is None]
+    left_out = set(plain[:over]) or set(range(over))
+    kept = [report for i, report in enumerate(done) if i not in left_out]
+    return tuple(kept[-MAX_LISTED_EFFECTS:]), (f"{over:,} more effects were made than are listed",)
 
 
 def by_agent(steps: Iterable[StepReport]) -> tuple[AgentUsage, ...]:

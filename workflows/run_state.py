@@ -1,7 +1,7 @@
 """The run's state: every validated output is a new version, committed by the workflow that owns it, its single writer.
 
 Versions are immutable and numbered from 1; version n is what commits 1 to n come to. They are values of the workflow:
-committing costs no event.
+committing costs no event. What has failed is never committed, nor is a step that was left out.
 """
 
 import hashlib
@@ -18,14 +18,17 @@ with workflow.unsafe.imports_passed_through():
 
 MAX_COMMITS = 2000
 """Versions of one workflow's state."""
+MAX_STATE_BYTES = 4 * 1024 * 1024
+"""Of the values of all versions: a result carries them all, beside its output, and has at most 8 MiB."""
 
 
 class RunState:
     """The versions of one workflow's state."""
 
     def __init__(self, replaced: Mapping[str, JsonValue] | None = None) -> None:
-        """``replaced``: values put in place of what is committed under these keys (rewind and fork)."""
+        """``replaced``: path of a step to what is put in place of its output (rewind and fork)."""
         self.commits: list[StateCommit] = []
+        self.size_bytes = 0
         self._values: dict[str, JsonValue] = {}
         self._replaced = dict(replaced or {})
 
@@ -34,16 +37,23 @@ class RunState:
         """The newest version; 0 at the beginning."""
         return len(self.commits)
 
-    def commit(self, key: str, value: JsonValue, *, step: str, owner: str) -> JsonValue:
+    def commit(self, key: str, value: JsonValue, *, step: str, owner: str, partial: bool = False) -> JsonValue:
         """Commit an output; the value that counts, which a rewind may have replaced.
 
         Raises:
-            LimitExceeded: there are too many versions.
+            LimitExceeded: there are too many versions, or they are too large; nothing was committed.
         """
         if len(self.commits) >= MAX_COMMITS:
             raise LimitExceeded(f"a run's state has at most {MAX_COMMITS:,} versions", fix="nest parts of the work")
-        value = self._replaced.get(key, value)
+        value = self._replaced.get(step, value)
         data = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+        if self.size_bytes + len(data) > MAX_STATE_BYTES:
+            raise LimitExceeded(
+                f"the output of {step!r} has {len(data):,} bytes; with it the run's state would have more than"
+                f" {MAX_STATE_BYTES:,}",
+                fix="let steps answer in less and write the rest as artifacts, or nest parts of the work",
+            )
+        self.size_bytes += len(data)
         self._values[key] = value
         self.commits.append(
             StateCommit(
@@ -54,6 +64,7 @@ class RunState:
                 digest=hashlib.sha256(data).hexdigest()[:40],
                 size_bytes=len(data),
                 value=value,
+                partial=partial,
                 committed_at=workflow.time(),
             )
         )

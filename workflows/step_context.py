@@ -1,5 +1,7 @@
 """One step about to be made: the workflow that makes it, where in the tree it stands, what it is to do."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ class StepContext:
     """What to do; the run's goal where absent."""
     account: Account | None = None
     """What it draws on; the workflow's where absent."""
+    paused: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered while a person is asked: that is nobody's own time."""
 
     @property
     def run(self) -> RunInput:
@@ -39,11 +43,27 @@ class StepContext:
         return self.frame.board
 
     @property
+    def punctual(self) -> bool:
+        """Whether a call without effects that is under way at the deadline is left to itself."""
+        return self.task is not None and self.task.punctual
+
+    @property
     def funds(self) -> Account:
         """What it draws on."""
         return self.account or self.frame.account
 
-    def key(self, ordinal: str, *, once: bool = False) -> StepKey:
-        """The key of one call. What is called at most once keeps its generation, unless its repetition is allowed."""
-        generation = 0 if once else self.run.generation_of(self.path)
+    def key(self, ordinal: str, *, once: str = "") -> StepKey:
+        """The key of one call. ``once`` names a tool that is called at most once: its records are renewed by name only."""
+        generation = self.run.generation_of(self.path, once)
         return StepKey(scope_id=self.run.scope_id, path=self.path, step=ordinal, generation=generation)
+
+    @property
+    def rerun(self) -> int:
+        """The number of this run among the lineage's re-runs; 0: it is the first."""
+        return self.run.rewind.number if self.run.rewind else 0
+
+    @property
+    def failed_before(self) -> bool:
+        """Whether the run that this one goes on from has failed in this step."""
+        rewind = self.run.rewind
+        return rewind is not None and self.path in rewind.failed

@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypedDict
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
     from activities.contracts.mcp import McpListing, McpListRequest
+    from activities.contracts.people import DecisionRecord
+    from activities.human_records import HumanActivities
     from activities.mcp.listing import McpActivities
     from activities.model_call import ModelActivities
     from activities.tool_call import ToolActivities
@@ -23,8 +27,10 @@ def model_queue(provider: str) -> str:
     return f"ostinato-models-{provider}"
 
 
-async def call_model(request: ModelRequest, *, queue: str, attempts: int, summary: str) -> ModelResponse:
-    """One model call; ``attempts`` is as many as its budget allows.
+async def call_model(
+    request: ModelRequest, *, queue: str, attempts: int, summary: str, punctual: bool = False
+) -> ModelResponse:
+    """One model call; ``attempts`` is as many as its budget allows. ``punctual``: its end is not waited for when it is cancelled.
 
     Raises:
         ActivityError: read it with ``workflows.failures``.
@@ -37,14 +43,15 @@ async def call_model(request: ModelRequest, *, queue: str, attempts: int, summar
         schedule_to_close_timeout=policies.MODEL_SCHEDULE_TO_CLOSE,
         heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
         retry_policy=replace(policies.MODEL_RETRY, maximum_attempts=attempts),
-        # A cancelled run ends only when its calls have ended: nothing is left running behind its back.
-        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        cancellation_type=_when_cancelled(punctual=punctual),
         summary=summary,
     )
 
 
-async def call_tool(request: ToolRequest, *, tool_timeout: timedelta, summary: str) -> ToolResponse:
-    """One tool call; ``tool_timeout`` is the tool's own bound.
+async def call_tool(
+    request: ToolRequest, *, tool_timeout: timedelta, summary: str, punctual: bool = False
+) -> ToolResponse:
+    """One tool call; ``tool_timeout`` is the tool's own bound. ``punctual``: its end is not waited for when it is cancelled.
 
     Raises:
         ActivityError: read it with ``workflows.failures``.
@@ -58,9 +65,17 @@ async def call_tool(request: ToolRequest, *, tool_timeout: timedelta, summary: s
         schedule_to_close_timeout=policies.tool_schedule_to_close(seconds),
         heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
         retry_policy=policies.TOOL_RETRY,
-        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        cancellation_type=_when_cancelled(punctual=punctual),
         summary=summary,
     )
+
+
+def _when_cancelled(*, punctual: bool) -> ActivityCancellationType:
+    """A cancelled run ends only when its calls have ended: nothing is left running behind its back.
+
+    Where a latency budget counts, a call without effects is told to end and not waited for: that takes up to 2 s.
+    """
+    return ActivityCancellationType.TRY_CANCEL if punctual else ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
 
 async def list_mcp_tools(request: McpListRequest, *, seconds: float, summary: str) -> McpListing:
@@ -80,3 +95,42 @@ async def list_mcp_tools(request: McpListRequest, *, seconds: float, summary: st
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
     )
+
+
+async def find_decision(request: DecisionRecord) -> DecisionRecord:
+    """The decision that the lineage has on record.
+
+    Raises:
+        ActivityError: read it with ``workflows.failures``.
+    """
+    return await workflow.execute_activity_method(HumanActivities.find, request, summary="look for a decision", **_DECISION)
+
+
+async def record_decision(request: DecisionRecord) -> DecisionRecord:
+    """Record a decision; what is on record comes back.
+
+    Raises:
+        ActivityError: read it with ``workflows.failures``.
+    """
+    by = request.decision.by if request.decision else ""
+    summary = f"record the decision of {by}"[:200]
+    return await workflow.execute_activity_method(HumanActivities.record, request, summary=summary, **_DECISION)
+
+
+class _Options(TypedDict):
+    task_queue: str
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
+_DECISION = _Options(
+    task_queue=TOOL_QUEUE,
+    start_to_close_timeout=policies.DECISION_START_TO_CLOSE,
+    schedule_to_close_timeout=policies.DECISION_SCHEDULE_TO_CLOSE,
+    heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+    retry_policy=policies.DECISION_RETRY,
+    cancellation_type=ActivityCancellationType.TRY_CANCEL,
+)

@@ -66,6 +66,20 @@ class Budget(WireModel):
             }
         )
 
+    def plus(self, more: Amounts) -> "Budget":
+        """The same with more of what it bounds."""
+        return Budget(
+            **{
+                name: None if (bound := getattr(self, name)) is None else bound + getattr(more, name)
+                for name in COUNTED
+            }
+        )
+
+    def is_short(self, each: Amounts, name: str) -> bool:
+        """Whether ``each`` does not fit the bound of that name."""
+        bound = getattr(self, name)
+        return bound is not None and getattr(each, name) > bound + 1e-9
+
     def narrowed(self, other: "Budget") -> "Budget":
         """The smaller of both bounds of each."""
         values = {name: (getattr(self, name), getattr(other, name)) for name in COUNTED}

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from activities.contracts.artifacts import MAX_CALL_ARTIFACTS, ArtifactRef
 from activities.contracts.base import Digest, Line, Text, WireModel
+from activities.contracts.effects import UndoRef
 from activities.contracts.grants import Approval, GateDecision
 from activities.contracts.handoffs import Acceptance, Handoff, Rejection
 from activities.contracts.messages import MAX_TOOL_CALLS, MessageRef, ThreadRef, ToolCall, ToolMessage, UserMessage
@@ -82,6 +83,8 @@ class ToolRequest(WireModel):
     snapshot: SnapshotRef | None = None
     check: bool = False
     """A call of the output contract's checks, not of the model."""
+    undo: Digest | None = None
+    """A compensation, not a call of the model's: the blob that says what it undoes, and so its arguments."""
     whole: bool = False
     """The workflow reads the result itself: it comes whole, up to 256 Ki characters, and not as a preview."""
     handoff: Handoff | None = None
@@ -90,6 +93,10 @@ class ToolRequest(WireModel):
     """A person's yes to this very action."""
     task: Line = ""
     """What the step is about; an approval is bound to it."""
+    rerun: Annotated[int, Field(ge=0)] = 0
+    """The number of the run among the lineage's re-runs: what ``once`` tools did in earlier runs is looked for."""
+    again: bool = False
+    """The step failed in the run before: an error on record is no answer, unless an effect was begun."""
 
 
 class ToolResponse(WireModel):
@@ -108,6 +115,8 @@ class ToolResponse(WireModel):
     """Files that the call made, names unique. A call that ended in an error has made none."""
     attempt: Annotated[int, Field(ge=1)] = 1
     from_record: bool = False
+    undo: UndoRef | None = None
+    """What the tool's compensation would be told, where it has had an effect that can be undone."""
     decision: GateDecision | None = None
     """What the gate said, where it did not simply let the action through. ``ask`` and ``halt``: nothing was done."""
     accepted: Acceptance | None = None

@@ -1,12 +1,15 @@
-"""What a run has done to the world, one report an effect."""
+"""What a run has done to the world, one report an effect, and what is needed to undo it."""
 
 from enum import StrEnum
 
-from activities.contracts.base import Digest, Line, Text, WireModel
+from activities.contracts.base import Digest, Line, RunId, Text, WireModel
 from activities.contracts.profile import Effect
+from activities.contracts.steps import StepKey
 
 MAX_EFFECTS = 500
-"""Effects of one workflow that are listed; a step that would make more fails."""
+"""Effects that the steps of one workflow may make; a step that would make more fails before it does."""
+MAX_LISTED_EFFECTS = 4 * MAX_EFFECTS
+"""Effects that one result lists, those of nested workflows included."""
 
 
 class EffectOutcome(StrEnum):
@@ -17,6 +20,27 @@ class EffectOutcome(StrEnum):
     """It was begun, and nobody knows whether it happened."""
     COMPENSATED = "compensated"
     COMPENSATION_FAILED = "compensation_failed"
+
+
+class Undo(WireModel):
+    """All that a compensation has to know of the effect that it undoes: one blob, written before the effect's record."""
+
+    key: StepKey
+    """The call that had the effect."""
+    record: Line
+    """The name of its record: a compensated effect answers from it no more."""
+    arguments: Text = "{}"
+    """The call's arguments as JSON."""
+    result: Text = ""
+    """The tool's result, its start where it is longer."""
+
+
+class UndoRef(WireModel):
+    """Where to find it, of constant size."""
+
+    digest: Digest
+    run_id: RunId
+    """The run that had the effect: another run of the lineage, answered from its record, leaves it alone."""
 
 
 class EffectReport(WireModel):
@@ -34,10 +58,10 @@ class EffectReport(WireModel):
     reason: Line = ""
     """Why it is unknown, or could not be undone."""
     profile: Digest | None = None
-    """The AgentProfile under which it was called, for its compensation."""
-    arguments: Text = ""
-    """The call's arguments, where it can be undone."""
-    result: Digest | None = None
-    """The message that holds its result, where it can be undone."""
+    """The AgentProfile under which it was called, where it can be undone."""
+    undo: UndoRef | None = None
+    """What its compensation is told, where it can be undone."""
     repeated: bool = False
     """Answered from a record: an earlier run of the lineage did it."""
+    at: float = 0.0
+    """Workflow time at which its call ended, seconds since 1970."""

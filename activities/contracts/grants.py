@@ -5,16 +5,21 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from activities.contracts.base import Digest, Line, Name, WireModel
+from activities.contracts.base import Digest, Line, Name, Text, WireModel
+from activities.contracts.people import Asking
 
 
 class ArgumentRule(WireModel):
-    """What one argument of a call has to be. Everything that is given has to hold."""
+    """What one argument of a call has to be, as the tool would get it. Everything that is given has to hold.
+
+    A rule that says nothing fits any value, so the argument only has to be there.
+    """
 
     one_of: Annotated[tuple[JsonValue, ...], Field(max_length=200)] | None = None
     """One of these values, by JSON equality."""
     pattern: Annotated[str, Field(max_length=500)] | None = None
-    """A regular expression (RE2 syntax where the worker has it) that matches the whole text."""
+    """A regular expression that matches the whole text. Without look-around and references to groups, so that its time
+    grows with the text's length and no faster."""
     minimum: float | None = None
     maximum: float | None = None
     max_length: Annotated[int, Field(ge=0)] | None = None
@@ -25,7 +30,7 @@ class Grant(WireModel):
     """The use of one tool. Deny by default: what is not granted is not done, and conditions only add up."""
 
     arguments: Annotated[dict[Name, ArgumentRule], Field(max_length=64)] = {}
-    """Conditions on arguments, by name. A call without a named argument does not fit."""
+    """Conditions on arguments, by name. A call without a named argument, and without a default for it, does not fit."""
     ask: bool = False
     """Every call goes to a person first."""
 
@@ -55,10 +60,12 @@ class GateDecision(WireModel):
     by: Line = ""
     """``grant``, ``policy`` or the person."""
     reason: Line = ""
-    arguments: str | None = None
-    """The arguments to use instead, as JSON, where the verdict is ``edit``."""
+    arguments: Text | None = None
+    """The arguments to use instead, as JSON: where the verdict is ``edit``, or ``ask`` about an edited action."""
     rule: Line = ""
     """The rule of the policy or the argument of the grant that decided."""
+    asking: Asking | None = None
+    """Who is asked, where the policy says so; the team's ``people`` where absent."""
 
 
 class Approval(WireModel):

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from activities.contracts.base import CostUsd, Line, Name, Schema, Text, Tokens, WireModel
+from activities.contracts.grants import Grant
 from activities.contracts.mcp_endpoint import McpToolRef
 
 
@@ -33,6 +34,10 @@ class ToolSpec(WireModel):
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     mcp: McpToolRef | None = None
     """Where it is, for a tool of an MCP server."""
+    platform: bool = False
+    """Answered inside the workflow: no worker has it, and it costs no call."""
+    compensate: Name | None = None
+    """The tool that undoes its effect."""
 
 
 class OutputContract(WireModel):
@@ -70,8 +75,12 @@ class AgentProfile(WireModel):
     instructions: Text = ""
     tools: tuple[ToolSpec, ...] = ()
     """The granted tools; nothing else is ever called for this agent."""
+    grants: dict[Name, tuple[Grant, ...]] = {}
+    """Conditions on some of them: of the agent and of every node above each of its places. All of them have to hold."""
     checks: tuple[ToolSpec, ...] = ()
     """The tools behind the output contract's checks; the model does not see them."""
+    compensations: tuple[ToolSpec, ...] = ()
+    """The tools that undo what ``tools`` have done; the model does not see them."""
     output: OutputContract | None = None
     models: tuple[ModelChoice, ...] = ()
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None

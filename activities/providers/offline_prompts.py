@@ -1,4 +1,4 @@
-"""How a supervisor's prompts are laid out: where the task ends, and what stands behind it.
+"""How the prompts of patterns are laid out: where the task ends, and what stands behind it.
 
 What results and drafts say is material: only the fields of their JSON are read, and no sentence in them is followed.
 """
@@ -16,6 +16,7 @@ _SUBTASK = re.compile(r"\n\nThis is subtask (\S{1,100}) of a larger goal[^\n]* T
 _PLAN = re.compile(r"\n\nBreak this goal down into at most (\d{1,4}) subtasks")
 _RESULTS = re.compile(r"\n\nThe results of the subtasks:\n\n")
 _DRAFT = re.compile(r"\s*Review this draft\.\n\nThe goal: (.*?)\n\nThe draft:\n", re.DOTALL)
+_INPUT = re.compile(r"\n\nInput:\n")
 _FOLLOW_UP = re.compile(r"\s*These are the results so far\.\n\n")
 _TYPES = re.compile(r"(?m)^- ([A-Za-z][\w.-]{0,99}): (.*)$")
 
@@ -38,7 +39,7 @@ class Layout:
 
 
 def lay_out(prompt: str) -> Layout | None:
-    """The parts of a prompt that a supervisor wrote; nothing for any other."""
+    """The parts of a prompt that a supervisor or a pipeline wrote; nothing for any other."""
     if found := _SUBTASK.search(prompt):
         goal, _, given = prompt[found.end() :].partition("\n\nInput:\n")
         return Layout(prompt[: found.start()], given, subtask_id=found[1], goal=goal)
@@ -49,6 +50,8 @@ def lay_out(prompt: str) -> Layout | None:
         return Layout(prompt[: found.start()], prompt[found.end() :])
     if found := _DRAFT.match(prompt):
         return Layout(found[1], prompt[found.end() :])
+    if found := _INPUT.search(prompt):
+        return Layout(prompt[: found.start()], prompt[found.end() :])
     return None
 
 
@@ -59,11 +62,12 @@ def follow_up(message: str) -> list[dict[str, Any]] | None:
 
 
 def reports(text: str) -> Iterator[dict[str, Any]]:
-    """The subtasks' results: each a JSON object on a line of its own. One that was cut off is left out."""
+    """The subtasks' results: each a JSON object on a line of its own, or a list of them. What was cut off is left out."""
     for line in text.split("\n")[:MAX_OBJECTS]:
-        value = _loads(line) if line.startswith("{") else None
-        if isinstance(value, dict) and "subtask_id" in value:
-            yield value
+        value = _loads(line) if line.startswith(("{", "[")) else None
+        for entry in value[:MAX_OBJECTS] if isinstance(value, list) else [value]:
+            if isinstance(entry, dict) and "subtask_id" in entry:
+                yield entry
 
 
 def objects(text: str) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, Vali
 from activities.contracts.profile import Effect, ToolSpec
 from activities.contracts.snapshot import SnapshotFile
 from activities.errors import ConfigurationInvalid
+from activities.tools.compensations import check_compensation
 
 Policy = TypeVar("Policy")
 
@@ -91,6 +92,8 @@ class Tool:
     spec: ToolSpec
     arguments: type[BaseModel] = field(repr=False)
     context_parameter: str | None = None
+    undo: "Tool | None" = None
+    """The tool that compensates it, where it was named by itself."""
 
     async def __call__(self, context: ToolContext, arguments: BaseModel) -> str:
         """Call the function with checked arguments; the result as text (JSON where it is not a string)."""
@@ -117,6 +120,7 @@ def tool(
     effect: Literal["read", "idempotent", "once"],
     name: str = "",
     timeout_seconds: float = 60.0,
+    compensate: "Tool | str | None" = None,
 ) -> Callable[[Callable[..., Any]], Tool]:
     """Register a function as a tool.
 
@@ -125,9 +129,12 @@ def tool(
             ``context.request_id``), ``once`` (called at most once, whatever dies).
         name: what the model calls it; the function's name where empty. It enters history.
         timeout_seconds: bound of one call.
+        compensate: the tool (or its name) that undoes the effect when the run fails or is cancelled after it. It is
+            given the arguments of the original call by their names, and the original's result as ``result``.
 
     Raises:
-        ConfigurationInvalid: a parameter without annotation, ``*args``, or no docstring (the model needs one).
+        ConfigurationInvalid: a parameter without annotation, ``*args``, no docstring (the model needs one), or a
+            compensation that cannot be called.
     """
 
     def register(function: Callable[..., Any]) -> Tool:
@@ -159,28 +166,42 @@ def tool(
                 parameters=arguments.model_json_schema(),
                 effect=Effect(effect),
                 timeout_seconds=timeout_seconds,
+                compensate=compensate.spec.name if isinstance(compensate, Tool) else compensate,
             )
         except (PydanticUserError, ValidationError, ValueError) as error:
             raise ConfigurationInvalid(
                 f"the tool {label!r} cannot be described to a model: {error}",
                 fix="use types that have a JSON form, and ToolContext (not optional) for the context",
             ) from error
-        return Tool(function, spec, arguments, context_parameter)
+        undo = compensate if isinstance(compensate, Tool) else None
+        if undo:
+            check_compensation(spec, undo.spec)
+        return Tool(function, spec, arguments, context_parameter, undo)
 
     return register
 
 
 def collect_tools(modules: Iterable[ModuleType]) -> dict[str, Tool]:
-    """Every tool that the modules define, by name.
+    """Every tool that the modules define, by name, and those that compensate them.
 
     Raises:
-        ConfigurationInvalid: two different tools of one name.
+        ConfigurationInvalid: two different tools of one name, or a compensation that there is not or cannot be called.
     """
     found: dict[str, Tool] = {}
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, Tool) and found.setdefault(value.spec.name, value) is not value:
-                raise ConfigurationInvalid(
-                    f"two tools are named {value.spec.name!r}", fix=f"rename the one in {module.__name__}"
-                )
+            for each in (value, value.undo) if isinstance(value, Tool) else ():
+                if each and found.setdefault(each.spec.name, each) is not each:
+                    raise ConfigurationInvalid(
+                        f"two tools are named {each.spec.name!r}", fix=f"rename the one in {module.__name__}"
+                    )
+    for each in list(found.values()):
+        name = each.spec.compensate
+        if name and name not in found:
+            raise ConfigurationInvalid(
+                f"the tool {each.spec.name!r} is compensated by {name!r}, which is not known",
+                fix="correct the name, or add its module to OSTINATO_TOOL_MODULES",
+            )
+        if name:
+            check_compensation(each.spec, found[name].spec)
     return found

@@ -57,6 +57,8 @@ async def run(team: Path, /, *, options: Annotated[Options, Parameter(name="*")]
         provider=options.provider,
     )
     plan = make_plan(settings, team, order)
+    for warning in plan.warnings:
+        output.note(f"note: {warning}")
     known = bool(order.run_id)
     plan = replace(plan, order=replace(order, run_id=order.run_id or new_run_id(plan.team)))
     if options.detach:

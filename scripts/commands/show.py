@@ -9,9 +9,13 @@ from temporalio.client import WorkflowExecutionDescription
 from activities.contracts.messages import AssistantMessage, ThreadRef, ToolMessage
 from activities.errors import ConfigurationInvalid
 from activities.threads import Threads
+from scripts.effects import effect_lines
+from scripts.handoffs import handoff_lines, handoff_objects
+from scripts.lineage import lineage_lines, lineage_object
 from scripts.lookup import find_run, is_running
 from scripts.results import MAX_NOTES, as_text, is_offline, run_object, saved_paths
 from scripts.session import Session, open_existing, quiet
+from scripts.state import NO_STATE, StateWanted, show_state
 from scripts.talk import session_object
 from scripts.terminal import COMPLETE, Json, Output
 from workers.runs import read_input, read_result
@@ -28,24 +32,32 @@ async def show(
     *,
     thread: Annotated[bool, Parameter(negative="")] = False,
     step: str = "",
+    handoffs: Annotated[bool, Parameter(negative="")] = False,
+    wanted: Annotated[StateWanted, Parameter(name="*")] = NO_STATE,
     as_json: Json = False,
 ) -> int:
     """Show a run: its state, input, steps, usage and failure.
 
     Args:
-        run: The run's id.
+        run: The run's id; with --state, RUN/PATH is a workflow nested in it.
         thread: Show the conversation behind its answer too.
-        step: Show the conversation of this step, such as brief/s1-1.
+        step: Show the conversation of this step, such as brief/s1-1; with --state, the state of what is nested there.
+        handoffs: Show how each step came to its owner: taken or rejected, how long, how much, how complete.
+        wanted: What of the run's state is shown in place of all this.
         as_json: Print one JSON object.
     """
     output, settings = Output(as_json=as_json), load_settings()
     quiet()
     async with open_existing(settings, output) as session:
+        if wanted:
+            await show_state(session, run, output, wanted, step=step)
+            return COMPLETE
         handle, description = await find_run(session, run)
         given = await read_input(session.client, run)
         ended = not is_running(description)
         result = await with_spent(session.client, given, await read_result(handle)) if ended else None
         value = _summary(session, description, given, result)
+        value["lineage"] = await lineage_object(session, given)
         talked = await read_session(session.client, run) if is_session(description) else None
         if talked:
             value["session"] = session_object(talked)
@@ -53,8 +65,13 @@ async def show(
         if thread or step:
             ref = _thread_of(run, result, step) if step else _last_thread(result, talked)
             value["thread"] = await _conversation(session, given.scope_id, ref)
+        reports = result.handoffs if result else ()
+        if handoffs:
+            value["handoffs"] = handoff_objects(reports)
         output.object(value)
         _print(value, given, result, output)
+        for line in handoff_lines(reports) if handoffs else ():
+            output.text(line)
         if thread and ref is None and not talked:
             _say_where_threads_are(run, result, output)
     return COMPLETE
@@ -163,6 +180,22 @@ def _print_under_way(value: dict[str, Any], output: Output) -> None:
         output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
 
 
+def _print_work(value: dict[str, Any], result: RunResult, output: Output) -> None:
+    usage = result.usage
+    output.text(
+        f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
+        f"{usage.tokens} tokens, {usage.cost_usd:.4f} USD"
+    )
+    for step in value.get("steps", ()):
+        output.text(
+            f"step {step['step']} ({step['agent']}): {step['status']}, {step['attempts']} attempts, "
+            f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
+            + (f": {step['reason']}" if step["reason"] else "")
+        )
+    for line in effect_lines(result.done):
+        output.text(line)
+
+
 def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, output: Output) -> None:
     output.text(f"run {value['run_id']}: {value['status']}", style="bold")
     output.text(f"team: {value['team']}, providers: {', '.join(sorted(set(value['providers'].values()))) or 'none'}")
@@ -170,19 +203,11 @@ def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, out
     if files := value["input"]:
         output.text(f"input: {files['files']} files, {files['bytes']} bytes, {files['skipped']} skipped")
     output.text(f"started: {value['started']}, ended: {value['ended'] or 'not yet'}, events: {value['events']}")
+    for line in lineage_lines(value["lineage"]):
+        output.text(line)
     _print_under_way(value, output)
     if result:
-        usage = result.usage
-        output.text(
-            f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
-            f"{usage.tokens} tokens, {usage.cost_usd:.4f} USD"
-        )
-    for step in value.get("steps", ()):
-        output.text(
-            f"step {step['step']} ({step['agent']}): {step['status']}, {step['attempts']} attempts, "
-            f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
-            + (f": {step['reason']}" if step["reason"] else "")
-        )
+        _print_work(value, result, output)
     _print_files(value.get("stored_artifacts", ()), output)
     if failure := value.get("failure"):
         output.text(f"failure: {failure['kind']}: {failure['message']}")

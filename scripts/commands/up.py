@@ -101,9 +101,17 @@ async def serve_until_stopped(
         output.text(f"Temporal server {server.version} at {server.address}")
         if server.ui_url:
             output.text(f"web UI at {server.ui_url}")
+        if server.http_url:
+            output.text(f"HTTP API at {server.http_url}")
         output.text(f"serving {', '.join(pools)}")
         output.text(more)
-        ready = {"address": server.address, "ui": server.ui_url, "version": server.version, "pools": list(pools)}
+        ready = {
+            "address": server.address,
+            "ui": server.ui_url,
+            "http": server.http_url,
+            "version": server.version,
+            "pools": list(pools),
+        }
         output.object({**ready, "health": health.address} if health.address else ready)
         output.flush()
         health.ready()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from temporalio import activity
 
+from activities.human_records import HumanActivities
 from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
 from activities.tool_call import ToolActivities
@@ -105,12 +106,20 @@ def test_names_in_history_are_pinned() -> None:
                     assert isinstance(decorator, ast.Call), f"{path}: {ast.unparse(decorator)} without a name"
                     assert any(keyword.arg == "name" for keyword in decorator.keywords), f"{path}: no pinned name"
     names = [getattr(w, "__temporal_workflow_definition").name for w in ALL_WORKFLOWS]
-    assert names == ["agent", "call", "pipeline", "supervisor", "session"]
-    calls: list[Callable[..., Any]] = [ModelActivities.call_model, ToolActivities.call_tool, McpActivities.list_tools]
+    assert names == ["agent", "call", "pipeline", "supervisor", "session", "person", "human_task"]
+    calls: list[Callable[..., Any]] = [
+        ModelActivities.call_model,
+        ToolActivities.call_tool,
+        McpActivities.list_tools,
+        HumanActivities.find,
+        HumanActivities.record,
+    ]
     assert [activity._Definition.must_from_callable(call).name for call in calls] == [
         "model.call",
         "tool.call",
         "mcp.list",
+        "human.find",
+        "human.record",
     ]
 
 

@@ -134,3 +134,70 @@ def strict_gate(draft: object, final: bool, review: object = None) -> dict[str, 
 def closed_gate(draft: object) -> dict[str, object]:
     """A gate that lets nothing through."""
     return {"accepted": False, "problems": [f"not {draft}"]}
+
+
+@tool(effect="idempotent")
+def cancel_room(context: ToolContext, room: str, result: str) -> str:
+    """Give a room back."""
+    _note("cancel_room", context, f"{room} {result.replace(' ', '_')}")
+    return f"cancelled {room}"
+
+
+@tool(effect="idempotent", compensate=cancel_room)
+def reserve_room(context: ToolContext, room: str, hours: int = 1) -> str:
+    """Reserve a room, which can be given back."""
+    _note("reserve_room", context, f"{room} {hours}")
+    return f"reserved {room}"
+
+
+@tool(effect="once", compensate="refund")
+def charge(context: ToolContext, amount: float) -> str:
+    """Charge a card. Never twice."""
+    _note("charge", context, f"{amount:g}")
+    return f"charged {amount:g}"
+
+
+@tool(effect="once")
+def refund(context: ToolContext, amount: float, currency: str = "EUR") -> str:
+    """Give the money back. Never twice."""
+    _note("refund", context, f"{amount:g} {currency}")
+    return f"refunded {amount:g}"
+
+
+@tool(effect="idempotent")
+def withdraw(context: ToolContext, letter: str) -> str:
+    """Cannot get a letter back."""
+    _note("withdraw", context, letter)
+    raise RuntimeError("the post is gone")
+
+
+@tool(effect="idempotent", compensate=withdraw)
+def post(context: ToolContext, letter: str) -> str:
+    """Send a letter, which cannot be got back."""
+    _note("post", context, letter)
+    return f"posted {letter}"
+
+
+@tool(effect="idempotent")
+async def unlock_slowly(context: ToolContext, door: str) -> str:
+    """Unlock a door, and take one's time."""
+    _note("unlock begun", context, door)
+    await asyncio.sleep(1.5)  # the work itself: longer than the latency of a cancellation
+    _note("unlock ended", context, door)
+    return "open"
+
+
+@tool(effect="idempotent", compensate=unlock_slowly)
+def lock(context: ToolContext, door: str) -> str:
+    """Lock a door."""
+    _note("lock", context, door)
+    return "locked"
+
+
+@tool(effect="read")
+def moody(what: str) -> str:
+    """Works, or does not."""
+    mood = os.environ.get("OSTINATO_TEST_MOOD", "good")
+    if mood != "good":
+        raise RuntimeError(f"not in the mood for {what}")
+    return f"{mood}: {what}"

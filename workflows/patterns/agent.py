@@ -13,13 +13,11 @@ Bounds: ``AgentLimits``, every one of them. On failure: the run fails with its k
 so. Messages: none. History: 6 events a model call, 6 a tool call; continues as new at turn boundaries.
 """
 
-from functools import partial
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid
-    from workflows.contracts import RunInput, RunResult
+    from workflows.contracts import AgentState, RunInput, RunResult
     from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
     from workflows.nodes import run_own
@@ -45,4 +43,8 @@ async def _work(frame: Frame) -> RunResult:
     node = frame.run.team.root
     if not isinstance(node, AgentNode):
         raise ConfigurationInvalid(f"the workflow 'agent' is no {node.kind}", fix="start it as its kind says")
-    return await run_own(frame, node, state=frame.run.state, boundary=partial(continue_when_long, frame.run))
+
+    def boundary(state: AgentState) -> None:
+        continue_when_long(frame.run, state.model_copy(update={"done": tuple(frame.done)}))
+
+    return await run_own(frame, node, state=frame.run.state, boundary=boundary)

@@ -25,15 +25,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import failure_of
     from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
+    from workflows.phases import PhaseClock
     from workflows.results import together
     from workflows.supervision.decomposition import Decomposition, StepFailed
     from workflows.supervision.dispatch import Dispatcher, Subtask
     from workflows.supervision.verification import Verification
     from workflows.teams.tree import CallNode, SupervisorNode
-
-
-ROUNDS_SHARE = 0.8
-"""Of a nested supervisor's time for its rounds; the rest is for making one whole of what came back."""
 
 
 @workflow.defn(name="supervisor")
@@ -54,12 +51,10 @@ async def _work(frame: Frame) -> RunResult:
     node = frame.run.team.root
     if not isinstance(node, SupervisorNode):
         raise ConfigurationInvalid(f"the workflow 'supervisor' is no {node.kind}", fix="start it as its kind says")
-    goal, own = frame.task.goal or frame.task.prompt, frame.task.seconds
-    seconds = node.seconds if own is None else min(node.seconds, own * ROUNDS_SHARE)
-    deadline = workflow.time() + seconds
-    decomposition = Decomposition(frame, node, goal, deadline)
-    dispatcher = Dispatcher(frame, node, goal, deadline)
-    verification = Verification(frame, node, goal, None if own is None else workflow.time() + own)
+    goal, clock = frame.task.goal or frame.task.prompt, PhaseClock.of(frame, node)
+    decomposition = Decomposition(frame, node, goal, clock)
+    dispatcher = Dispatcher(frame, node, goal, clock)
+    verification = Verification(frame, node, goal, clock)
     done: list[Subtask] = []
     failure, output = None, None
     try:
@@ -82,7 +77,10 @@ async def _work(frame: Frame) -> RunResult:
     partial = missing or any(result.status is RunStatus.PARTIAL for result in used)
     status = RunStatus.FAILED if failure else RunStatus.PARTIAL if partial else RunStatus.COMPLETE
     thread = verification.results[-1].thread if verification.results else None
-    return together(steps, status=status, output=output, missing=missing, failure=failure, thread=thread)
+    there = [dict(subtask.whole()) for subtask in done] if failure and any(subtask.done_by for subtask in done) else None
+    return together(
+        steps, status=status, output=output, so_far=there, missing=missing, failure=failure, thread=thread
+    )
 
 
 def _given_up(subtasks: list[Subtask]) -> list[str]:

@@ -12,19 +12,21 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.frame import Frame
     from workflows.nodes import run_node
+    from workflows.phases import PhaseClock
     from workflows.supervision import prompts
     from workflows.supervision.dispatch import Subtask
     from workflows.teams.tree import AgentNode, CallNode, SubtaskSpec, SupervisorNode
 
+MAX_TASK = 8000
+"""Characters of a subtask."""
 _subtasks = TypeAdapter(list[SubtaskSpec])
 
 
 class Decomposition:
     """Where a supervisor's subtasks come from. ``results`` and ``missing`` are what it has come to itself."""
 
-    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, deadline: float) -> None:
-        self._frame, self._node, self._goal = frame, node, goal
-        self._deadline = deadline
+    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, clock: PhaseClock) -> None:
+        self._frame, self._node, self._goal, self._clock = frame, node, goal, clock
         self.results: list[RunResult] = []
         self.missing: list[str] = []
 
@@ -37,14 +39,35 @@ class Decomposition:
             LimitExceeded: the tool wants more of them than the team allows.
             StepFailed: the planner or the tool failed.
         """
+        try:
+            specs = await self._specs(round_number, done)
+        except StepFailed:
+            if not self._clock.ran_out(self._end(round_number)):
+                raise
+            specs = self._instead(round_number)
+        return [Subtask(f"s{round_number}-{number}", spec) for number, spec in enumerate(specs, 1)]
+
+    async def _specs(self, round_number: int, done: Sequence[Subtask]) -> list[SubtaskSpec]:
         room = self._node.max_subtasks - len(done)
         if self._node.planner:
-            specs = await self._plan(round_number, done, room)
-        elif self._node.split:
-            specs = await self._split(round_number, done, room)
-        else:
-            specs = list(self._node.subtasks) if round_number == 1 else []
-        return [Subtask(f"s{round_number}-{number}", spec) for number, spec in enumerate(specs, 1)]
+            return await self._plan(round_number, done, room)
+        if self._node.split:
+            return await self._split(round_number, done, room)
+        return list(self._node.subtasks) if round_number == 1 else []
+
+    def _instead(self, round_number: int) -> list[SubtaskSpec]:
+        """Where the time for planning ran out: the goal as one subtask, or no further round."""
+        if round_number > 1:
+            self.missing.append(f"there was no time for round {round_number}")
+            return []
+        worker_type = next(iter(self._node.workers))
+        self.missing.append(
+            f"the planning did not end within its {self._clock.seconds[0]:g} s: the whole goal went to one {worker_type!r}"
+        )
+        return [SubtaskSpec(type=worker_type, task=self._goal[:MAX_TASK])]
+
+    def _end(self, round_number: int) -> float:
+        return self._clock.planning if round_number == 1 else self._clock.workers
 
     async def _plan(self, round_number: int, done: Sequence[Subtask], room: int) -> list[SubtaskSpec]:
         if room <= 0:
@@ -90,7 +113,7 @@ class Decomposition:
 
     async def _ask(self, node: AgentNode | CallNode, round_number: int, task: Task) -> JsonValue:
         part = f"{'plan' if isinstance(node, AgentNode) else 'split'}-{round_number}"
-        task = task.model_copy(update={"key": part, "seconds": max(0.001, self._deadline - workflow.time())})
+        task = self._clock.bounded(task.model_copy(update={"key": part}), self._end(round_number))
         result = await run_node(self._frame.step(part), node, task)
         self.results.append(result)
         if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and isinstance(node, AgentNode)):

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.frame import Frame
     from workflows.nodes import run_node
+    from workflows.phases import PhaseClock
     from workflows.supervision import prompts
     from workflows.teams.bounds import inline_types
     from workflows.teams.tree import SubtaskSpec, SupervisorNode
@@ -64,9 +65,8 @@ class Subtask:
 class Dispatcher:
     """Sends out the subtasks of one supervisor."""
 
-    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, deadline: float) -> None:
-        self._frame, self._node, self._goal = frame, node, goal
-        self._deadline = deadline
+    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, clock: PhaseClock) -> None:
+        self._frame, self._node, self._goal, self._clock = frame, node, goal, clock
         self._inline = inline_types(frame.run.team, node)
 
     async def dispatch(self, subtasks: Sequence[Subtask]) -> None:
@@ -87,12 +87,16 @@ class Dispatcher:
                 raise ended
 
     async def _do(self, subtask: Subtask) -> None:
+        rejecting: set[str] = set()
         for worker_type in self._route(subtask):
-            left = self._deadline - workflow.time()
-            if left <= 0:
-                subtask.reason = subtask.reason or f"the supervisor's time of {self._node.seconds:g} s is used up"
+            if worker_type in rejecting:
+                continue  # it lacks what it lacks: the next type gets the subtask at once
+            if workflow.time() >= self._clock.workers:
+                seconds = self._clock.seconds[1] if self._clock.phased else self._node.seconds
+                whose = "the workers'" if self._clock.phased else "the supervisor's"
+                subtask.reason = subtask.reason or f"{whose} time of {seconds:g} s is used up"
                 return
-            result = await self._attempt(subtask, worker_type, left)
+            result = await self._attempt(subtask, worker_type)
             subtask.tries.append(result)
             if result.status is not RunStatus.FAILED:
                 subtask.done_by, subtask.reason = worker_type, ""
@@ -103,6 +107,8 @@ class Dispatcher:
                 return
             if result.failure and result.failure.kind in NOT_AGAIN:
                 return
+            if result.failure and result.failure.kind is FailureKind.HANDOFF_REJECTED:
+                rejecting.add(worker_type)
 
     def _route(self, subtask: Subtask) -> Iterator[str]:
         """The worker types that get the subtask, one after the other: its own, then those that it is re-routed to."""
@@ -111,7 +117,7 @@ class Dispatcher:
             attempts = self._node.workers[worker_type].attempts
             yield from [worker_type] * (subtask.spec.attempts or attempts if worker_type == own else attempts)
 
-    async def _attempt(self, subtask: Subtask, worker_type: str, left: float) -> RunResult:
+    async def _attempt(self, subtask: Subtask, worker_type: str) -> RunResult:
         worker, spec = self._node.workers[worker_type], subtask.spec
         number = len(subtask.tries) + 1
         task = Task(
@@ -120,8 +126,9 @@ class Dispatcher:
             inputs={"task": spec.task, "input": spec.input, "subtask_id": subtask.subtask_id},
             subtask_id=subtask.subtask_id,
             key=subtask.subtask_id,
-            seconds=min(left, spec.timeout_seconds or worker.timeout_seconds),
+            seconds=spec.timeout_seconds or worker.timeout_seconds,
         )
+        task = self._clock.bounded(task, self._clock.workers)
         attempt = () if number == 1 else (str(number),)
         step = self._frame.step(subtask.subtask_id, *attempt)
         return await run_node(step, worker.node, task, inline=worker_type in self._inline)

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.frame import Frame
     from workflows.nodes import run_node
+    from workflows.phases import PhaseClock
     from workflows.supervision import prompts
     from workflows.supervision.decomposition import StepFailed, check_whole
     from workflows.supervision.dispatch import Subtask
@@ -31,21 +32,32 @@ class GateDecision(BaseModel):
 class Verification:
     """Makes the supervisor's output of its results. ``results`` are the steps' own, in their order."""
 
-    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, end: float | None) -> None:
-        """``end``: workflow time at which a nested supervisor has to have ended; nothing for a root."""
-        self._frame, self._node, self._goal = frame, node, goal
-        self._end = end
+    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, clock: PhaseClock) -> None:
+        self._frame, self._node, self._goal, self._clock = frame, node, goal, clock
         self.results: list[RunResult] = []
         self.missing: list[str] = []
 
     async def output(self, subtasks: Sequence[Subtask], missing: Sequence[str]) -> JsonValue:
-        """The output.
+        """The output; the results as they are where the time for more ran out.
 
         Raises:
             StepFailed: the synthesis or the gate failed.
             ContractViolated: the gate does not accept the last draft.
         """
         results: list[JsonValue] = [dict(subtask.whole()) for subtask in subtasks]
+        try:
+            return await self._verified(subtasks, results, missing)
+        except (StepFailed, ContractViolated):
+            if not self._clock.ran_out(self._clock.synthesis):
+                raise
+            self.missing.append(
+                f"the synthesis did not end within its {self._clock.seconds[2]:g} s: the results are as they came"
+            )
+            return results
+
+    async def _verified(
+        self, subtasks: Sequence[Subtask], results: list[JsonValue], missing: Sequence[str]
+    ) -> JsonValue:
         inputs: dict[str, JsonValue] = {
             "input": self._frame.task.inputs.get("input"),
             "results": results,
@@ -94,9 +106,8 @@ class Verification:
             ) from error
 
     async def _step(self, node: Node, role: str, number: int, task: Task) -> RunResult:
-        if self._end is not None:
-            task = task.model_copy(update={"seconds": max(0.001, self._end - workflow.time())})
         part = f"{role}-{number}"
+        task = self._clock.bounded(task, self._clock.synthesis)
         result = await run_node(self._frame.step(part), node, task.model_copy(update={"key": part}))
         self.results.append(result)
         if result.status is RunStatus.FAILED:

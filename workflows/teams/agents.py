@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from activities.contracts.base import CostUsd, Name, Tokens, WireModel
+from activities.contracts.grants import Grant
 from activities.contracts.profile import OutputContract
 
 
@@ -43,6 +44,11 @@ class AgentSpec(WireModel):
     model: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*:.+$", max_length=200)] | None = None
     """``provider:model`` instead of a tier."""
     tools: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
+    """What it may use, and nothing else."""
+    grants: Annotated[dict[Name, Grant], Field(max_length=64)] = {}
+    """Conditions on some of its tools: on their arguments, or that a person is asked first."""
+    transfers_to: Annotated[tuple[Name, ...], Field(max_length=15)] = ()
+    """Agents to which it may hand its step on for good. It never comes back to one that had it before."""
     output: OutputContract | None = None
     limits: AgentLimits = AgentLimits()
     on_limit: Literal["fail", "partial"] = "fail"

@@ -1,7 +1,7 @@
 """The team tree: nodes of agents, calls, people and patterns. Any node stands where any other may."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, JsonValue
 
@@ -18,6 +18,7 @@ MAX_STAGES = 64
 """Stages of one pipeline."""
 
 Seconds = Annotated[float, Field(gt=0, le=30 * 86_400)]
+Tier = Literal["small", "mid", "frontier", "local"]
 
 
 class NodeBase(WireModel):
@@ -45,6 +46,10 @@ class NodeBase(WireModel):
     fallback: "Fallback | None" = None
     """What stands in where it fails: another node, or a constant, a skip, or the same agent on another tier."""
 
+    def __rshift__(self, other: "Node") -> "PipelineNode":
+        """``a >> b``: one pipeline of all stages in a row; a pipeline that says anything of its own stays one of them."""
+        return PipelineNode(stages=(*_stages(self), *_stages(other)))
+
 
 class ConstantFallback(WireModel):
     """A fixed output."""
@@ -63,7 +68,7 @@ class TierFallback(WireModel):
     """The same agent, on models of another tier."""
 
     kind: Literal["tier"] = "tier"
-    tier: Literal["small", "mid", "frontier", "local"]
+    tier: Tier
 
 
 class AgentNode(NodeBase):
@@ -71,6 +76,8 @@ class AgentNode(NodeBase):
 
     kind: Literal["agent"] = "agent"
     agent: Name
+    tier: Tier | None = None
+    """In place of the agent's own, or of its model."""
 
 
 class CallNode(NodeBase):
@@ -112,6 +119,24 @@ class WorkerSpec(WireModel):
     """Worker types that get the subtask, in this order, where this one fails for good."""
 
 
+class Phases(WireModel):
+    """A supervisor's latency budget, in seconds. What a phase does not need goes to those after it."""
+
+    planning: Annotated[float, Field(ge=0, le=30 * 86_400)] = 0.0
+    """The first decomposition. Where it runs out, the whole goal is one subtask for the first worker type."""
+    workers: Seconds
+    """All rounds. Where they run out, subtasks that are not done are given up."""
+    synthesis: Annotated[float, Field(ge=0, le=30 * 86_400)] = 0.0
+    """Synthesis, review and gate. Where they run out, the results are the output as they are."""
+    reserve: Annotated[float, Field(ge=0, le=30 * 86_400)] = 0.0
+    """For ending cleanly."""
+
+    @property
+    def total(self) -> float:
+        """Of all phases."""
+        return self.planning + self.workers + self.synthesis + self.reserve
+
+
 class SupervisorNode(NodeBase):
     """Decompose, dispatch to workers by type, follow up, synthesise, verify."""
 
@@ -131,7 +156,9 @@ class SupervisorNode(NodeBase):
     """Of all rounds together."""
     max_parallel: Annotated[int, Field(ge=1, le=32)] = 4
     seconds: Seconds = 3600.0
-    """From the start to the end of the last round; what is not done by then is given up."""
+    """From the start to the end of the last round; what is not done by then is given up. With ``phases``: all of it."""
+    phases: Phases | None = None
+    """Its time by phases; together they take at most ``seconds``."""
     synthesis: "Node | None" = None
     """Makes one whole of the results. A call may take ``$goal``, ``$input``, ``$results`` and ``$missing``.
     Absent: the output is the list of results."""
@@ -227,9 +254,37 @@ def node_name(node: Node) -> str:
     return node.agent if isinstance(node, AgentNode) else node.name
 
 
+def workflow_type(node: Node) -> str:
+    """The type of the workflow that runs a node where it has one of its own."""
+    return node.workflow if isinstance(node, WorkflowNode) else node.kind
+
+
 def node_key(node: Node) -> str:
     """The key of the state under which a node's output is committed."""
     return node.key or node_name(node)
+
+
+def plan_name(node: Node) -> str:
+    """The name of what admission resolved for a node: ``agent@tier`` where it names a tier of its own."""
+    return f"{node.agent}@{node.tier}" if isinstance(node, AgentNode) and node.tier else node_name(node)
+
+
+def plan_names(node: Node) -> Iterator[str]:
+    """The names of everything that was resolved for a node and what is below it."""
+    for inner in walk(node):
+        yield node_name(inner)
+        yield plan_name(inner)
+
+
+def on_tier(node: AgentNode, tier: Tier) -> AgentNode:
+    """The same step on another tier, which nothing stands in for."""
+    return node.model_copy(update={"tier": tier, "fallback": None, "budget": None, "critical": True})
+
+
+def _stages(node: NodeBase) -> tuple["Node", ...]:
+    if isinstance(node, PipelineNode) and node == PipelineNode(stages=node.stages):
+        return node.stages
+    return (cast("Node", node),)
 
 
 def inner_nodes(node: Node) -> Iterator[tuple[str, Node]]:
@@ -247,6 +302,8 @@ def inner_nodes(node: Node) -> Iterator[tuple[str, Node]]:
             pass
     if isinstance(node.fallback, NodeBase):
         yield "fallback", node.fallback
+    elif isinstance(node.fallback, TierFallback) and isinstance(node, AgentNode):
+        yield "fallback", on_tier(node, node.fallback.tier)
 
 
 def _in_supervisor(node: SupervisorNode) -> Iterator[tuple[str, Node]]:

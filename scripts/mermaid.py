@@ -1,0 +1,95 @@
+"""A team's tree as a Mermaid flowchart: patterns are boxes around what is in them, arrows are the way of the work."""
+
+from collections.abc import Iterator
+
+from workflows.teams.routes import owners
+from workflows.teams.tree import (
+    AgentNode,
+    CallNode,
+    ConstantFallback,
+    Node,
+    PersonNode,
+    PipelineNode,
+    SupervisorNode,
+    TeamSpec,
+    WorkflowNode,
+    inner_nodes,
+    node_name,
+)
+
+
+def flowchart(team: TeamSpec) -> str:
+    """The chart, one statement a line. Names are letters, digits, ``_`` and ``-``: nothing in them is Mermaid's."""
+    return "\n".join(("flowchart TD", *_Chart(team).lines(team.root, "n", 1)))
+
+
+class _Chart:
+    def __init__(self, team: TeamSpec) -> None:
+        self._team = team
+
+    def lines(self, node: Node, name: str, depth: int) -> Iterator[str]:
+        """A node and all below it; ``name`` is its id in the chart."""
+        indent = "  " * depth
+        inner = {where: part for where, part in inner_nodes(node) if where != "fallback"}
+        if inner:
+            yield f'{indent}subgraph {name}["{_label(node)}"]'
+            for index, part in enumerate(inner.values()):
+                yield from self.lines(part, f"{name}_{index}", depth + 1)
+            yield from (f"{indent}  {arrow}" for arrow in _arrows(node, name, list(inner)))
+            yield f"{indent}end"
+        else:
+            left, right = ("([", "])") if isinstance(node, PersonNode) else ("[", "]")
+            yield f'{indent}{name}{left}"{_label(node)}"{right}'
+        yield from self._beside(node, name, depth)
+
+    def _beside(self, node: Node, name: str, depth: int) -> Iterator[str]:
+        """What stands in for a node, and whom it may be transferred to."""
+        indent = "  " * depth
+        for where, other in inner_nodes(node):
+            if where == "fallback":
+                yield from self.lines(other, f"{name}_f", depth)
+                yield f"{indent}{name} -. fails .-> {name}_f"
+        if node.fallback and node.fallback.kind in {"constant", "skip"}:
+            what = "a constant" if isinstance(node.fallback, ConstantFallback) else "left out"
+            yield f'{indent}{name} -. fails .-> {name}_f["{what}"]'
+        others = owners(self._team, node.agent)[1:] if isinstance(node, AgentNode) else ()
+        for index, other_agent in enumerate(others):
+            yield f'{indent}{name} -. transfers .-> {name}_t{index}["agent {other_agent}"]'
+
+
+def _arrows(node: Node, name: str, places: list[str]) -> Iterator[str]:
+    ids = {where: f"{name}_{index}" for index, where in enumerate(places)}
+    match node:
+        case PipelineNode():
+            for one, other in zip(ids.values(), list(ids.values())[1:], strict=False):
+                yield f"{one} --> {other}"
+        case SupervisorNode():
+            yield from _in_supervisor(node, ids)
+        case _:
+            pass
+
+
+def _in_supervisor(node: SupervisorNode, ids: dict[str, str]) -> Iterator[str]:
+    workers = [(worker, ids[f"workers.{worker}.node"]) for worker in node.workers]
+    first, last = ids.get("planner") or ids.get("split"), ids.get("synthesis")
+    for worker, at in workers:
+        if first:
+            yield f"{first} -- {worker} --> {at}"
+        if last:
+            yield f"{at} --> {last}"
+        for other in node.workers[worker].reroute:
+            if f"workers.{other}.node" in ids and other != worker:
+                yield f"{at} -. re-routed .-> {ids[f'workers.{other}.node']}"
+    if last and "gate" in ids:
+        if "review" in ids:
+            yield f"{last} --> {ids['review']}"
+        yield f"{ids.get('review', last)} --> {ids['gate']}"
+        if node.corrections:
+            yield f"{ids['gate']} -. correction .-> {last}"
+
+
+def _label(node: Node) -> str:
+    tier = f" on {node.tier}" if isinstance(node, AgentNode) and node.tier else ""
+    tool = f": {node.tool}" if isinstance(node, CallNode) else ""
+    own = f": {node.workflow}" if isinstance(node, WorkflowNode) else ""
+    return f"{node.kind} {node_name(node)}{tier}{tool}{own}"

@@ -1,0 +1,192 @@
+"""A team as a tree of text: what each node is, what bounds it, and what it may use at most."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from activities.contracts.budgets import COUNTED, Amounts
+from workers.checks.findings import Place, TeamView
+from workflows.teams.bounds import longest_seconds
+from workflows.teams.routes import tries, types_of
+from workflows.teams.tree import (
+    AgentNode,
+    CallNode,
+    Node,
+    PersonNode,
+    PipelineNode,
+    SupervisorNode,
+    WorkflowNode,
+    node_name,
+    plan_name,
+)
+from workflows.teams.worst_case import worst_case
+
+MAX_LINES = 400
+"""Nodes that are shown as text; JSON has them all."""
+MAX_LISTED = 6
+"""Tools that one line names."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    place: Place
+    times: int
+    """How often its pattern runs it at most."""
+    worst: Amounts
+    """Of one time."""
+    seconds: float
+
+
+class TeamTree:
+    """A completed team with its plans."""
+
+    def __init__(self, view: TeamView) -> None:
+        self._view = view
+        self._rows = [self._row(place) for place in view.places]
+
+    def lines(self) -> Iterator[str]:
+        """The tree with its bounds, and the total."""
+        team = self._view.team
+        yield f"{team.team}@{team.version}"
+        for row in self._rows[:MAX_LINES]:
+            depth = sum(1 for _ in row.place.chain)
+            yield f"{'  ' * depth}- {self._title(row)}"
+            yield f"{'  ' * depth}    {'; '.join(self._facts(row.place.node))}"
+            yield f"{'  ' * depth}    at most {_amounts(row.worst)}, {_time(row.seconds)}{_often(row.times)}"
+        if len(self._rows) > MAX_LINES:
+            yield f"and {len(self._rows) - MAX_LINES} more nodes (--json has them all)"
+        top = self._rows[0]
+        yield f"in all at most {_amounts(top.worst)}, {_time(top.seconds)}"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every node, as JSON."""
+        return [self._object(row) for row in self._rows]
+
+    def total(self) -> dict[str, float]:
+        """The worst case of the whole."""
+        return _worst(self._rows[0])
+
+    def _row(self, place: Place) -> _Row:
+        view = self._view
+        worst = worst_case(view.team, view.plans, place.node)
+        return _Row(place, _times(place), worst, longest_seconds(view.team, place.node, view.tool_seconds))
+
+    def _title(self, row: _Row) -> str:
+        place = row.place
+        role = (
+            "" if place.role == "root" else f"{'.'.join(place.at[-2:]) if place.role == 'stages' else _role(place)}: "
+        )
+        return f"{role}{place.node.kind} {node_name(place.node)}"
+
+    def _models(self, node: Node) -> list[str]:
+        plan = self._view.plans.get(plan_name(node))
+        return [route.model for route in plan.models] if plan else []
+
+    def _facts(self, node: Node) -> Iterator[str]:
+        if isinstance(node, AgentNode):
+            agent = self._view.team.agents[node.agent]
+            yield f"{node.tier or (agent.model and 'model') or agent.tier} ({', '.join(self._models(node))})"
+            if agent.transfers_to:
+                yield f"transfers to {', '.join(agent.transfers_to)}"
+        if tools := self._view.tools_of(node):
+            more = f" and {len(tools) - MAX_LISTED} more" if len(tools) > MAX_LISTED else ""
+            yield f"tools {', '.join(tools[:MAX_LISTED])}{more}"
+        for name, value in self._bounds(node).items():
+            yield (
+                f"{name.replace('_', ' ')} {value:g}"
+                if isinstance(value, float)
+                else f"{name.replace('_', ' ')} {value}"
+            )
+        if node.budget:
+            known = {name: value for name in (*COUNTED, "seconds") if (value := getattr(node.budget, name)) is not None}
+            listed = ", ".join(f"{name} {value:g}" for name, value in known.items())
+            yield f"budget {listed} ({node.budget.on_breach})"
+        if node.grants is not None:
+            yield f"grants {', '.join(node.grants) or 'nothing'}"
+        if not node.critical:
+            yield "not critical"
+        if node.fallback and node.fallback.kind in {"constant", "skip", "tier"}:
+            yield f"fallback {node.fallback.kind}"
+
+    def _bounds(self, node: Node) -> dict[str, Any]:
+        bounds: dict[str, Any] = {}
+        match node:
+            case AgentNode():
+                limits = self._view.team.agents[node.agent].limits
+                names = ("turns", "model_calls", "tool_calls", "tokens", "cost_usd", "seconds", "output_tokens")
+                bounds = {name: getattr(limits, name) for name in names}
+            case CallNode():
+                bounds = {"seconds": self._view.tool_seconds.get(node.tool, 60.0)}
+            case SupervisorNode():
+                names = ("rounds", "max_subtasks", "max_parallel", "corrections", "seconds")
+                bounds = {name: getattr(node, name) for name in names}
+            case PersonNode():
+                bounds = {"seconds": (node.asking or self._view.team.people).seconds}
+            case PipelineNode():
+                bounds = {"seconds": node.seconds}
+            case WorkflowNode():
+                bounds = {"max_steps": node.max_steps, "seconds": node.seconds}
+        return bounds if node.timeout_seconds is None else {**bounds, "timeout_seconds": node.timeout_seconds}
+
+    def _object(self, row: _Row) -> dict[str, Any]:
+        node = row.place.node
+        return {
+            "at": ".".join(row.place.at),
+            "kind": node.kind,
+            "name": node_name(node),
+            "models": self._models(node),
+            "tools": list(self._view.tools_of(node)),
+            "bounds": self._bounds(node),
+            "budget": node.budget.model_dump(mode="json") if node.budget else None,
+            "times": row.times,
+            "worst_case": _worst(row),
+        }
+
+
+def _role(place: Place) -> str:
+    """``worker research`` and the like."""
+    names = {"workers": "worker", "nodes": "node"}
+    return (
+        f"{names[place.role]} {place.at[len(place.above.at) + 1]}"
+        if place.role in names and place.above
+        else place.role
+    )
+
+
+def _times(place: Place) -> int:
+    """How often a pattern runs a node of it at most."""
+    above = place.above.node if place.above else None
+    if isinstance(above, WorkflowNode) and place.role == "nodes":
+        return above.max_steps
+    if not isinstance(above, SupervisorNode) or place.role == "fallback":
+        return 1
+    if place.role in {"planner", "split"}:
+        return above.rounds
+    if place.role != "workers":
+        return 1 + above.corrections if above.gate else 1
+    worker = place.at[-2]
+    if above.subtasks:
+        return sum(tries(above, spec.type, spec.attempts)[worker] for spec in above.subtasks)
+    return above.max_subtasks * max(tries(above, *one)[worker] for one in types_of(above))
+
+
+def _worst(row: _Row) -> dict[str, float]:
+    return {**{name: getattr(row.worst, name) for name in COUNTED}, "seconds": row.seconds}
+
+
+def _often(times: int) -> str:
+    return f", each of {times:,} times" if times > 1 else ""
+
+
+def _amounts(worst: Amounts) -> str:
+    return (
+        f"{worst.model_calls:,} model calls, {worst.tool_calls:,} tool calls, {worst.tokens:,} tokens,"
+        f" {worst.cost_usd:,.2f} USD"
+    )
+
+
+def _time(seconds: float) -> str:
+    for unit, name in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.1f} {name}".replace(".0 ", " ")
+    return f"{seconds:g} s"

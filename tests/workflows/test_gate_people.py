@@ -1,0 +1,153 @@
+"""The gate asks people: a call is made with their yes, with their arguments, or not at all."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts.failures import FailureKind
+from activities.contracts.people import Asking, Choice, DecideRequest, HumanDecision
+from tests.conftest import Bench, Workers
+from tests.support.scripted import calls, in_order, says
+from tests.support.teams import one_agent
+from workers.runs import RunHandle, read_result
+from workflows.contracts import RunResult, RunStatus
+from workflows.teams.tree import TeamSpec
+
+ASKS = {"send_mail": {"ask": True}}
+
+
+@pytest.fixture
+def noted(effects: Path) -> Path:
+    effects.write_text("")
+    return effects
+
+
+def sent(effects: Path) -> list[str]:
+    return [line.split(maxsplit=2)[2] for line in effects.read_text().splitlines()]
+
+
+def verdicts(result: RunResult) -> list[tuple[str, str]]:
+    return [(decision.verdict.value, decision.by) for decision in result.decisions]
+
+
+async def decide(bench: Bench, task: str, **said: Any) -> HumanDecision:
+    """Decide a human task as soon as it is there."""
+    handle = bench.deployment.client.get_workflow_handle(task)
+    request = DecideRequest(**{"by": "petra", **said})
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await handle.execute_update("decide", request, result_type=HumanDecision)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                await asyncio.sleep(0.05)  # it is not open yet
+
+
+async def ends(handle: RunHandle) -> RunResult:
+    async with asyncio.timeout(30):
+        return await read_result(handle)
+
+
+def mail_team(**agent: Any) -> TeamSpec:
+    return one_agent(tools=["send_mail"], grants=ASKS, **agent)
+
+
+async def test_an_approved_call_is_made_once_and_the_person_is_named(workers: Workers, noted: Path) -> None:
+    async with workers(in_order(calls(("send_mail", {"to": "ann"})), says("done"))) as bench:
+        handle = await bench.start(mail_team())
+        said = await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.APPROVE)
+        result = await ends(handle)
+    assert (result.status, result.output) == (RunStatus.COMPLETE, "done")
+    assert sent(noted) == ["ann"]
+    assert said.task_id == f"{handle.id}~a~t1.c0.ask"
+    assert verdicts(result) == [("ask", "grant"), ("proceed", "petra")]
+
+
+async def test_a_persons_arguments_are_used_and_a_rejection_is_read_by_the_agent(workers: Workers, noted: Path) -> None:
+    script = in_order(calls(("send_mail", {"to": "ann"}), ("send_mail", {"to": "eve"})), says("done"))
+    async with workers(script) as bench:
+        handle = await bench.start(mail_team())
+        await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.EDIT, arguments='{"to": "bob"}')
+        await decide(bench, f"{handle.id}~a~t1.c1.ask", choice=Choice.REJECT, reason="eve is on leave")
+        result = await ends(handle)
+        told = [message.text for message in bench.provider.calls[1].messages[-2:]]
+    assert sent(noted) == ["bob"]
+    assert told == ["sent to bob", "petra does not allow this call: eve is on leave."]
+    assert ("edit", "petra") in verdicts(result)
+    assert ("block", "petra") in verdicts(result)
+    assert [effect.ordinal for effect in result.done] == ["t1.c0"]
+
+
+async def test_a_person_cannot_exceed_grants_and_policy(workers: Workers, noted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "rules:\n"
+        "  - {tool: send_mail, arguments: {to: {one_of: [ceo]}}, verdict: block, reason: never the ceo}\n"
+        "  - {tool: send_mail, verdict: ask, asking: {people: [petra], seconds: 60}}\n"
+    )
+    team = one_agent(tools=["send_mail"], grants={"send_mail": {"arguments": {"to": {"max_length": 5}}}})
+    script = in_order(calls(("send_mail", {"to": "ann"}), ("send_mail", {"to": "bob"})), says("done"))
+    async with workers(script, policy=path) as bench:
+        handle = await bench.start(team)
+        await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.EDIT, arguments='{"to": "ceo"}')
+        await decide(bench, f"{handle.id}~a~t1.c1.ask", choice=Choice.EDIT, arguments='{"to": "everybody"}')
+        result = await ends(handle)
+        told = [message.text for message in bench.provider.calls[1].messages[-2:]]
+    assert sent(noted) == []
+    assert result.status is RunStatus.COMPLETE
+    assert "never the ceo" in told[0]
+    assert "to has to be at most 5 long" in told[1]
+
+
+async def test_a_call_node_that_a_person_rejects_fails_as_not_allowed(workers: Workers, noted: Path) -> None:
+    team = TeamSpec.model_validate(
+        {
+            "team": "t",
+            "root": {"kind": "call", "tool": "send_mail", "arguments": {"to": "ann"}, "grants": ASKS},
+        }
+    )
+    async with workers(in_order()) as bench:
+        handle = await bench.start(team)
+        await decide(bench, f"{handle.id}~call~t1.ask", choice=Choice.REJECT, reason="not today")
+        result = await ends(handle)
+    assert result.failure
+    assert result.failure.kind is FailureKind.NOT_ALLOWED
+    assert "petra does not allow this call: not today" in result.failure.message
+    assert sent(noted) == []
+
+
+async def test_the_time_of_people_is_not_the_agents(workers: Workers, noted: Path) -> None:
+    async with workers(in_order(calls(("send_mail", {"to": "ann"})), says("done"))) as bench:
+        handle = await bench.start(mail_team(limits={"seconds": 1.5}))
+        task = bench.deployment.client.get_workflow_handle(f"{handle.id}~a~t1.c0.ask")
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    opened = (await task.describe()).start_time
+                    break
+                except RPCError:
+                    await asyncio.sleep(0.05)  # it is not open yet
+        while (await bench.deployment.client.get_workflow_handle(handle.id).describe()).status == 1:
+            import datetime
+
+            if (datetime.datetime.now(datetime.UTC) - opened).total_seconds() > 2.5:
+                break
+            await asyncio.sleep(0.1)
+        await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.APPROVE)
+        result = await ends(handle)
+    assert (result.status, result.output) == (RunStatus.COMPLETE, "done")
+    assert sent(noted) == ["ann"]
+
+
+async def test_nobody_decides_in_time(workers: Workers, noted: Path) -> None:
+    team = mail_team().model_copy(update={"people": Asking(seconds=1)})
+    async with workers(in_order(calls(("send_mail", {"to": "ann"})))) as bench:
+        result = await bench.run(team)
+    assert result.failure
+    assert result.failure.kind is FailureKind.DEADLINE_EXCEEDED
+    assert verdicts(result) == [("ask", "grant"), ("block", "nobody")]
+    assert sent(noted) == []

@@ -1,0 +1,339 @@
+"""Handoffs: what travels, who takes it, and what becomes of a step that nobody takes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from activities.contracts.failures import FailureKind
+from activities.contracts.handoffs import MAX_OWNERS, RejectionReason
+from activities.errors import AuthenticationFailed, ConfigurationInvalid
+from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
+from tests.conftest import Bench, Workers, new_run_id
+from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
+from workers.admission import RunOrder, admit
+from workers.deployment import Deployment
+from workers.pools import running_pools
+from workers.runs import read_input, read_result, start_run
+from workflows.contracts import RunResult, RunStatus
+from workflows.teams.tree import AgentNode, TeamSpec
+
+SEARCH = {"kind": "agent", "agent": "search", "key": "found"}
+WRITE = {"kind": "agent", "agent": "write"}
+OBJECT = {"type": "object", "required": ["title", "found"], "properties": {"found": {"type": "string"}}}
+
+
+def team(*stages: dict[str, Any], **changes: Any) -> TeamSpec:
+    """A pipeline of the agents ``search`` and ``write``."""
+    root = {"kind": "pipeline", "name": "line", "stages": stages}
+    used = [name for name in ("search", "title", "write", "stand-in") if f'"agent": "{name}"' in json.dumps(root)]
+    agents = {name: {"instructions": f"You {name}.", "tier": "small"} for name in used}
+    for name, agent in changes.pop("agents", {}).items():
+        agents[name] |= agent
+    return TeamSpec.model_validate({"team": "t", "agents": agents, "root": root, **changes}, extra="forbid")
+
+
+def roles(**answers: str | ProviderAnswer) -> Any:
+    """Each agent says its line."""
+
+    def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        del index
+        answer = answers[call.instructions.removeprefix("You ").removesuffix(".").replace("-", "_")]
+        return says(answer) if isinstance(answer, str) else answer
+
+    return script
+
+
+def said_to(bench: Bench, agent: str) -> str:
+    """What an agent was told first."""
+    return next(c.messages[0].text for c in bench.provider.calls if c.instructions == f"You {agent}.")
+
+
+async def test_every_handoff_is_taken_and_measured(workers: Workers) -> None:
+    async with workers(roles(search="fact", write="text")) as bench:
+        result = await bench.run(team(SEARCH, {**WRITE, "needs": ["found"]}))
+    assert result.status is RunStatus.COMPLETE
+    search, write = result.handoffs
+    assert (search.sender, search.receiver, search.version) == ("t/line@1", "t/search@1", 0)
+    assert (write.step, write.sender, write.receiver, write.version) == ("line/write", "t/line@1", "t/write@1", 1)
+    assert (write.declared, write.present, write.asked_again, write.rejected) == (1, 1, 0, None)
+    assert write.size_bytes > 200
+    assert 0 < write.milliseconds < 5000
+
+
+@asynccontextmanager
+async def with_other_models(
+    deployment: Deployment, without: str, first: ScriptedProvider, second: ScriptedProvider
+) -> AsyncIterator[Bench]:
+    """Two pools of models; that of ``anthropic`` has workers which lack a tool."""
+    models = {"small": ("openai:one",), "mid": ("anthropic:two",)}
+    settings = deployment.settings.model_copy(update={"models": models, "unpriced": "count_tokens_only"})
+    whole = replace(deployment, settings=settings)
+    fewer = replace(whole, tools={name: tool for name, tool in whole.tools.items() if name != without})
+    providers: dict[str, ModelProvider] = {"openai": first, "anthropic": second}
+    async with (
+        running_pools(whole, ["workflows", "tools", "models-openai"], providers),
+        running_pools(fewer, ["models-anthropic"], providers),
+    ):
+        yield Bench(whole, first)
+
+
+class Named(ScriptedProvider):
+    def __init__(self, name: str, *answers: Any) -> None:
+        super().__init__(in_order(*answers))
+        self.name = name
+
+
+REROUTED = {
+    "kind": "supervisor",
+    "workers": {
+        "lacking": {"node": {"kind": "agent", "agent": "b"}, "attempts": 3, "reroute": ["able"]},
+        "able": {"node": {"kind": "agent", "agent": "a"}},
+    },
+    "subtasks": [{"type": "lacking", "task": "add"}],
+}
+
+
+async def test_a_worker_that_lacks_the_tool_rejects_and_the_subtask_is_re_routed(deployment: Deployment) -> None:
+    agents = {name: {"instructions": name, "tools": ["add", "send_mail"]} for name in "ab"}
+    agents["a"]["tier"], agents["b"]["tier"] = "small", "mid"
+    spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": REROUTED}, extra="forbid")
+    able, lacking = Named("openai", calls(("add", {"a": 1, "b": 2})), says("3")), Named("anthropic")
+    async with with_other_models(deployment, "add", able, lacking) as bench:
+        run = await admitted(bench, spec)
+    assert run.status is RunStatus.COMPLETE
+    assert lacking.calls == [], "nothing was paid where it was rejected"
+    assert len(able.calls) == 2
+    refused, taken = run.handoffs
+    assert refused.rejected is not None
+    assert (refused.receiver, refused.rejected.reason) == ("t/b@1", RejectionReason.TOOL_MISSING)
+    assert refused.rejected.missing == ("add",)
+    assert (taken.receiver, taken.rejected) == ("t/a@1", None)
+    assert run.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]
+    assert run.usage.model_calls == 2, "an attempt for each type: the lacking one was not tried again"
+
+
+async def admitted(bench: Bench, spec: TeamSpec) -> RunResult:
+    order = RunOrder(goal="Do it.", run_id=new_run_id(), provider="openai")
+    return await read_result(await start_run(bench.deployment.client, await admit(bench.deployment, spec, order)))
+
+
+async def test_a_call_that_no_worker_can_make_is_re_routed_and_has_had_no_effect(deployment: Deployment) -> None:
+    """The pool of tools lacks one: the subtask's call is rejected there, before anything is declared or done."""
+    mail = {"kind": "call", "name": "mail", "tool": "send_mail", "arguments": {"to": "$task"}}
+    root = {
+        "kind": "supervisor",
+        "workers": {
+            "mailing": {"node": mail, "attempts": 3, "reroute": ["able"]},
+            "able": {"node": {"kind": "agent", "agent": "a"}},
+        },
+        "subtasks": [{"type": "mailing", "task": "ada"}],
+    }
+    agents = {"a": {"instructions": "a", "tier": "small"}}
+    spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": root}, extra="forbid")
+    fewer = replace(deployment, tools={n: t for n, t in deployment.tools.items() if n != "send_mail"})
+    provider = ScriptedProvider(in_order(says("by hand")))
+    async with (
+        running_pools(deployment, ["workflows", "models-offline"], {"offline": provider}),
+        running_pools(fewer, ["tools"], {}),
+    ):
+        result = await Bench(deployment, provider).run(spec)
+    assert result.status is RunStatus.COMPLETE
+    assert result.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]
+    assert (result.effects, result.done, result.usage.tool_calls) == (0, (), 0)
+    assert [(r.receiver, r.rejected.reason if r.rejected else None) for r in result.handoffs] == [
+        ("t/mail@1", RejectionReason.TOOL_MISSING),
+        ("t/a@1", None),
+    ]
+
+
+LOST = {**SEARCH, "critical": False}
+"""A stage that fails, so that nobody has committed ``found``."""
+NO_KEY = AuthenticationFailed("no key")
+
+
+def failing_search(call: ProviderCall, index: int) -> ProviderAnswer:
+    del index
+    if "search" in call.instructions:
+        raise NO_KEY
+    return says("mine")
+
+
+async def test_a_nodes_fallback_takes_what_is_rejected(workers: Workers) -> None:
+    fallback = {"kind": "agent", "agent": "stand-in"}
+    async with workers(failing_search) as bench:
+        result = await bench.run(team(LOST, {**WRITE, "needs": ["found"], "fallback": fallback}))
+    assert (result.status, result.output) == (RunStatus.PARTIAL, "mine")
+    _, refused, taken = result.handoffs
+    assert refused.rejected is not None
+    assert (refused.rejected.reason, refused.rejected.missing) == (RejectionReason.NEEDS_MISSING, ("found",))
+    assert (refused.declared, refused.present) == (1, 0)
+    assert (taken.receiver, taken.rejected) == ("t/stand-in@1", None)
+
+
+async def test_a_step_whose_needs_nobody_can_supply_fails_and_names_them(workers: Workers) -> None:
+    async with workers(failing_search) as bench:
+        result = await bench.run(team(LOST, {**WRITE, "needs": ["found"]}))
+    assert result.failure
+    assert result.failure.kind is FailureKind.HANDOFF_REJECTED
+    assert result.failure.message == "write does not take the step: the state has no 'found', which it needs"
+    assert "let an earlier step commit" in result.failure.fix
+    assert len(bench.provider.calls) == 1
+
+
+async def test_what_the_input_contract_asks_for_is_supplied_from_the_state(workers: Workers) -> None:
+    """The stage before gives a title alone; ``found`` was committed earlier, and is put in at the second offer."""
+    title = {"output": {"schema": {"type": "object"}}}
+    spec = team(SEARCH, {"kind": "agent", "agent": "title"}, {**WRITE, "input": OBJECT}, agents={"title": title})
+    async with workers(roles(search="fact", title=says_json({"title": "T"}), write="text")) as bench:
+        result = await bench.run(spec)
+    assert result.status is RunStatus.COMPLETE
+    offers = [(r.receiver, r.rejected.reason if r.rejected else None) for r in result.handoffs]
+    assert offers == [
+        ("t/search@1", None),
+        ("t/title@1", None),
+        ("t/write@1", RejectionReason.INPUT_MISMATCH),
+        ("t/write@1", None),
+    ]
+    assert "found:\nfact" in said_to(bench, "write")
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "string", "enum": ["a", "b"]}, "is not one of ['a', 'b']"),
+        ({"type": "string", "pattern": "^[0-9]+$"}, "does not match '^[0-9]+$'"),
+        ({"type": "string", "maxLength": 2}, "is too long"),
+    ],
+)
+async def test_input_that_does_not_fit_is_refused_before_anything_is_paid(
+    workers: Workers, schema: dict[str, Any], problem: str
+) -> None:
+    async with workers(roles(search="fact")) as bench:
+        result = await bench.run(team(SEARCH, {**WRITE, "input": schema}))
+    assert result.failure
+    assert result.failure.kind is FailureKind.HANDOFF_REJECTED
+    assert problem in result.failure.message
+    assert len(bench.provider.calls) == 1
+
+
+async def test_a_pattern_that_cannot_be_checked_safely_is_refused_at_admission(workers: Workers) -> None:
+    schema = {"type": "string", "pattern": "(?=a)b"}
+    async with workers(roles()) as bench:
+        with pytest.raises(ConfigurationInvalid, match="cannot be checked in linear time"):
+            await bench.admit(team({**WRITE, "input": schema}))
+
+
+async def test_full_context_is_in_the_prompt_and_a_nodes_own_is_not(workers: Workers) -> None:
+    spec = team(
+        SEARCH,
+        {**WRITE, "context": "full", "constraints": ["In French."]},
+        {"kind": "agent", "agent": "stand-in"},
+        constraints=["No names."],
+    )
+    async with workers(roles(search="fact", write="text", stand_in="end")) as bench:
+        result = await bench.run(spec)
+    assert result.status is RunStatus.COMPLETE
+    told = said_to(bench, "write")
+    for part in (
+        "What holds for all of it:\n- No names.\n- In French.",
+        "What is done:\n- found",
+        "What follows:\n- stand-in",
+    ):
+        assert part in told
+    assert told.count("Do it.") == 1
+    assert "No names." not in said_to(bench, "stand-in")
+
+
+async def test_a_large_value_is_in_no_history_and_reaches_only_who_declares_it(workers: Workers) -> None:
+    """100 kB: two nested pipelines follow, and one of them needs it."""
+    large = "".join(f"{number:07d} " for number in range(12_500))
+    mark = large[50_000:50_400]
+
+    def nested(name: str, **declared: Any) -> dict[str, Any]:
+        stage = {"kind": "agent", "agent": name, "key": f"{name}-stage", **declared}
+        return {"kind": "pipeline", "name": f"{name}-line", "stages": [stage], **declared}
+
+    small = {"kind": "agent", "agent": "stand-in", "key": "small"}
+    spec = team(SEARCH, small, nested("write"), nested("stand-in", needs=["found"]))
+    async with workers(roles(search=large, write="text", stand_in="end")) as bench:
+        handle = await bench.start(spec)
+        result = await read_result(handle)
+        client = bench.deployment.client
+        children = [f"{handle.id}/line/{name}-line" for name in ("write", "stand-in")]
+        histories = [await client.get_workflow_handle(name).fetch_history() for name in (handle.id, *children)]
+        without, declared = [await read_input(client, name) for name in children]
+    assert result.status is RunStatus.COMPLETE
+    for history in histories:
+        raw = b"".join(event.SerializeToString() for event in history.events)
+        assert mark.encode() not in raw
+        assert len(raw) < 64_000
+    assert without.task
+    assert declared.task
+    assert large not in without.task.inputs.values()
+    assert len(without.model_dump_json()) < 8_000
+    assert declared.task.inputs["found"] == large
+    prompts = [c.messages[0].text for c in bench.provider.calls]
+    assert [mark in text for text in prompts] == [False, True, False, True], "the first is made from the stage before"
+
+
+async def test_a_nested_pattern_takes_its_handoff_too_and_every_one_has_the_runs_trace(workers: Workers) -> None:
+    inner = {"kind": "pipeline", "name": "inner", "stages": [WRITE], "constraints": ["Short."]}
+    async with workers(roles(search="fact", write="text")) as bench:
+        handle = await bench.start(team(SEARCH, inner))
+        result = await read_result(handle)
+        child = await read_input(bench.deployment.client, f"{handle.id}/line/inner")
+    assert [(r.sender, r.receiver, r.rejected) for r in result.handoffs] == [
+        ("t/line@1", "t/search@1", None),
+        ("t/line@1", "t/inner@1", None),
+        ("t/inner@1", "t/write@1", None),
+    ]
+    assert child.task
+    assert child.task.handoff
+    handoff = child.task.handoff
+    assert (handoff.goal, handoff.path, handoff.version) == ("Do it.", ("t/line@1",), 1)
+    assert (handoff.completed, handoff.constraints) == (("found",), ("Short.",))
+    assert handoff.deadline is not None
+    assert handoff.deadline > handoff.offered_at
+    assert len(handoff.trace_id) == 32
+
+
+async def test_owners_above_each_other_are_bounded(workers: Workers) -> None:
+    node: dict[str, Any] = WRITE
+    for depth in range(MAX_OWNERS, 0, -1):
+        node = {"kind": "pipeline", "name": f"p{depth}", "stages": [node]}
+    agents = {"write": {"instructions": "You write.", "tier": "small"}}
+    spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": node}, extra="forbid")
+    async with workers(roles(write="text")) as bench:
+        run = await bench.admit(spec.model_copy(update={"root": AgentNode(agent="write")}))
+        result = await bench.finish(run.model_copy(update={"team": spec}))  # a check at admission refuses it already
+    assert result.failure
+    assert result.failure.kind is FailureKind.HANDOFF_REJECTED
+    assert result.handoffs[-1].rejected is not None
+    assert result.handoffs[-1].rejected.reason is RejectionReason.DEPTH
+    assert bench.provider.calls == []
+
+
+async def test_a_step_that_is_not_done_in_time_is_ended_and_reported(workers: Workers) -> None:
+    """Inline and as a workflow of its own: a receiver that took the step and goes silent."""
+
+    async def silent(call: ProviderCall, index: int) -> ProviderAnswer:
+        del index
+        if "search" in call.instructions:
+            await asyncio.sleep(60)
+        return says("text")
+
+    for limits in ({}, {"limits": {"model_calls": 500}}):
+        stage = {**SEARCH, "timeout_seconds": 0.7, "critical": False}
+        async with workers(silent) as bench:
+            result = await asyncio.wait_for(bench.run(team(stage, WRITE, agents={"search": limits})), 30)
+        assert (result.status, result.output) == (RunStatus.PARTIAL, "text")
+        assert "found is missing" in result.missing[0]
+        assert "did not end within" in result.missing[0]
+        late = result.handoffs[0]
+        assert late.rejected is not None
+        assert (late.receiver, late.rejected.reason) == ("t/search@1", RejectionReason.DEADLINE)

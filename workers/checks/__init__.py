@@ -1,0 +1,1 @@
+"""What is looked at before a team runs, one module for each kind of mistake."""

@@ -1,0 +1,93 @@
+"""Calls: their arguments fit the tool, and every ``$name`` is one that their place in the tree offers."""
+
+import json
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from activities.tools.base import Tool
+from workers.checks.findings import At, Finding, Findings, TeamView
+from workers.checks.names import not_known
+from workflows.teams.references import reference_of
+from workflows.teams.tree import CallNode, Node, PipelineNode, SupervisorNode, WorkflowNode, inner_nodes, node_key
+
+_WORKER = ("task", "input", "subtask_id")
+_SPLIT = ("input", "round", "results")
+_SYNTHESIS = ("input", "results", "missing")
+_REVIEW = (*_SYNTHESIS, "draft", "final")
+_OFFERED = {
+    "split": _SPLIT,
+    "synthesis": _SYNTHESIS,
+    "review": _REVIEW,
+    "gate": (*_REVIEW, "review"),
+    "workers": _WORKER,
+}
+
+Offer = tuple[At, Node, tuple[str, ...]]
+"""A node with its place, and the names that its place offers to its arguments, besides ``goal`` and what it needs."""
+
+
+def calls(view: TeamView) -> Findings:
+    """What cannot work in the arguments of calls."""
+    for at, node, offered in offers(view.team.root):
+        if isinstance(node, CallNode):
+            names = sorted({"goal", *offered, *node.needs})
+            yield from _references((*at, "arguments"), node, names)
+            if node.tool in view.tools:
+                # A workflow of the user's own gives the calls that it makes the rest of their arguments.
+                later = offered == ("*",)
+                yield from _arguments((*at, "arguments"), node, view.tools[node.tool], completed_later=later)
+
+
+def offers(node: Node, at: At = ("root",), offered: tuple[str, ...] = ()) -> Iterator[Offer]:
+    """Every node of a tree with what its place offers."""
+    yield at, node, offered
+    keys = [*offered, "input"]
+    for where, inner in inner_nodes(node):
+        below = (*at, *where.split("."))
+        match node:
+            case _ if inner is node.fallback:
+                yield from offers(inner, below, offered)
+            case PipelineNode():
+                yield from offers(inner, below, tuple(keys))
+                keys.append(node_key(inner))
+            case SupervisorNode():
+                yield from offers(inner, below, _OFFERED.get(where.partition(".")[0], ()))
+            case WorkflowNode():
+                yield from offers(inner, below, ("*",))  # what it offers is its own affair
+            case _:
+                yield from offers(inner, below, offered)
+
+
+def _references(at: At, node: CallNode, offered: list[str]) -> Findings:
+    for name, value in node.arguments.items():
+        if (reference := reference_of(value)) and reference not in offered and "*" not in offered:
+            yield Finding(
+                (*at, name),
+                f"the call {node.name!r} names ${reference}, which its place in the tree does not offer",
+                not_known(reference, offered),
+            )
+
+
+def _arguments(at: At, node: CallNode, tool: Tool, *, completed_later: bool) -> Findings:
+    references = {name for name, value in node.arguments.items() if reference_of(value)}
+    try:
+        tool.arguments.model_validate_json(json.dumps({**node.arguments, **dict.fromkeys(references)}))
+    except ValidationError as error:
+        # A reference may stand for anything, the goal for a text. A wrong name says more than what it leaves missing.
+        found = [e for e in error.errors(include_url=False) if not e["loc"] or e["loc"][0] not in references]
+        if completed_later:
+            found = [e for e in found if e["type"] != "missing"]
+        if found:
+            yield _explain(at, node, min(found, key=lambda e: e["type"] != "extra_forbidden"), tool)
+
+
+def _explain(at: At, node: CallNode, error: ErrorDetails, tool: Tool) -> Finding:
+    name, known = ".".join(map(str, error["loc"])) or "arguments", sorted(tool.arguments.model_fields)
+    said = {"extra_forbidden": "is no argument of it", "missing": "is missing"}.get(error["type"], error["msg"])
+    return Finding(
+        (*at, *map(str, error["loc"])),
+        f"the arguments of the call {node.name!r} do not fit the tool {node.tool!r}: {name}: {said}",
+        not_known(name, known) if error["type"] == "extra_forbidden" else f"its arguments are: {', '.join(known)}",
+    )

@@ -1,0 +1,65 @@
+"""People: what holds at the deadline is something that could be said, and whoever is named is asked."""
+
+from collections.abc import Iterator
+
+from activities.contracts.people import Asking, Choice
+from activities.outputs import schema_validator
+from workers.checks.findings import At, Finding, Findings, TeamView, Weight
+from workflows.teams.tree import PersonNode
+
+
+def people(view: TeamView) -> Findings:
+    """What cannot work where people are asked."""
+    agents = {f"{view.team.team}/{name}@{view.team.version}" for name in view.team.agents} | set(view.team.agents)
+    for at, asking in _askings(view):
+        for name in sorted({*asking.people, *asking.escalate_to} & agents):
+            yield Finding(
+                (*at, "people"),
+                f"{name!r} is an agent of the team, and no agent may decide what people are asked",
+                "name people",
+            )
+        if asking.escalate_to and asking.escalate_seconds is None:
+            yield Finding(
+                (*at, "escalate_to"),
+                "nobody is ever escalated to: escalate_seconds is not given",
+                "give it",
+                Weight.ERROR,
+            )
+        for name in ("escalate_seconds", "remind_seconds"):
+            after = getattr(asking, name)
+            if after is not None and after >= asking.seconds:
+                yield Finding(
+                    (*at, name),
+                    f"{name} is {after:g}, and the question ends after {asking.seconds:g} s",
+                    f"make {name} smaller than seconds",
+                    Weight.ERROR,
+                )
+    for place in view.places:
+        if isinstance(place.node, PersonNode):
+            yield from _default(place.at, place.node, place.node.asking or view.team.people)
+
+
+def _askings(view: TeamView) -> Iterator[tuple[At, Asking]]:
+    yield ("people",), view.team.people
+    for place in view.places:
+        if isinstance(place.node, PersonNode) and place.node.asking:
+            yield (*place.at, "asking"), place.node.asking
+        if place.node.budget and place.node.budget.asking:
+            yield (*place.at, "budget", "asking"), place.node.budget.asking
+
+
+def _default(at: At, node: PersonNode, asking: Asking) -> Findings:
+    if asking.default is not None and asking.default not in node.choices and node.asking is not None:
+        yield Finding(
+            (*at, "asking", "default"),
+            f"the person {node.name!r} may say {', '.join(node.choices)}, and by default it is {asking.default.value}",
+            "make it one of the choices, or add it to them",
+        )
+    if asking.default in {Choice.ANSWER, Choice.EDIT} and node.asking and node.answer is not None:
+        problem = next(schema_validator(node.answer).iter_errors(asking.default_answer), None)
+        if problem:
+            yield Finding(
+                (*at, "asking", "default_answer"),
+                f"the default answer of the person {node.name!r} is no answer: {problem.message[:200]}",
+                "give a default_answer that fits answer",
+            )

@@ -1,0 +1,247 @@
+"""The door for patterns of one's own: a ``@workflow.defn`` whose steps are made by ``Steps``.
+
+Use it where the order of the work is your code's, and none of the patterns has it. Each step goes the one way that every
+pattern's steps go: handed over, paid from the budget, bounded in time, gated, recorded, committed to the run's state.
+
+::
+
+    run ─▶ to_its_end ─▶ your function ─▶ run_node / call_model / call_tool ─▶ ... ─▶ its value is the output
+
+Bounds: the node's ``max_steps`` and ``seconds``, and the limits of what it runs. On failure: a step that failed raises
+``StepFailed``; who catches it goes on, and the result is partial and names it. Anything else that is raised fails the run,
+with the line that raised it. Messages: yours. History: what its steps take.
+"""
+
+import asyncio
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.messages import ThreadRef
+    from activities.errors import ConfigurationInvalid, DeadlineExceeded, LimitExceeded
+    from workflows import lifecycle
+    from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.failures import failure_of
+    from workflows.frame import Frame
+    from workflows.needs import known
+    from workflows.nodes import run_node
+    from workflows.results import together
+    from workflows.stages import inline_stages, stage_task
+    from workflows.teams.problems import nearest
+    from workflows.teams.tree import AgentNode, CallNode, Node, WorkflowNode, node_key
+
+__all__ = ["RunInput", "RunResult", "StepFailed", "Steps", "to_its_end"]
+
+GRACE_SECONDS = 1.0
+"""What a step under way makes of the deadline comes before the deadline of the whole."""
+
+
+class StepFailed(Exception):
+    """A step failed, and its node declares nothing that stands in. ``result`` is what it had come to."""
+
+    def __init__(self, name: str, result: RunResult) -> None:
+        super().__init__(f"{name}: {result.failure.message if result.failure else 'it failed'}")
+        self.result = result
+
+
+async def to_its_end(run: RunInput, work: Callable[["Steps"], Awaitable[JsonValue]]) -> RunResult:
+    """Do the work; what ``work`` returns is the output.
+
+    Raises:
+        ApplicationError: the run failed; the type is the failure's kind, the details hold the RunResult.
+        CancelledError: the run was stopped.
+    """
+
+    async def all_of_it(frame: Frame) -> RunResult:
+        steps = Steps(frame)
+        output, failure = None, None
+        try:
+            async with asyncio.timeout(max(0.0, steps.seconds_left + GRACE_SECONDS)):
+                output = await work(steps)
+        except StepFailed as failed:
+            failure = failed.result.failure
+        except TimeoutError:
+            failure = failure_of(steps.too_late(), agent=steps.node.name, step=frame.path)
+        except Exception as error:
+            failure = _located(failure_of(error, agent=steps.node.name, step=frame.path), error)
+        except asyncio.CancelledError:
+            await steps.end()
+            raise
+        await steps.end()
+        return steps.come_to(output, failure)
+
+    return await lifecycle.to_its_end(run, all_of_it)
+
+
+class Steps:
+    """The steps of one workflow. They may be awaited side by side; none is left running when the work ends."""
+
+    def __init__(self, frame: Frame) -> None:
+        node = frame.run.team.root
+        if not isinstance(node, WorkflowNode):
+            raise ConfigurationInvalid(f"the workflow is started as a {node.kind}", fix="give its node kind: workflow")
+        self.frame, self.node = frame, node
+        ends = workflow.time() + node.seconds
+        self._deadline = ends if frame.deadline is None else min(ends, frame.deadline)
+        self.seconds = self._deadline - workflow.time()
+        names = list(node.nodes)
+        inline = inline_stages(frame.run.team, list(node.nodes.values()), node.max_steps)
+        self._inline = {names[index] for index in inline}
+        self._made: Counter[str] = Counter()
+        self._results: list[RunResult] = []
+        self._caught: list[str] = []
+        self._under_way: set[asyncio.Task[RunResult]] = set()
+
+    @property
+    def goal(self) -> str:
+        """What it works towards: the run's goal, or its task where it is nested."""
+        return self.frame.task.goal or self.frame.task.prompt
+
+    @property
+    def given(self) -> JsonValue:
+        """What the stage before made, in a pipeline; a subtask's input, under a supervisor."""
+        return self.frame.task.inputs.get("input")
+
+    @property
+    def arguments(self) -> Mapping[str, JsonValue]:
+        """What the team file configures it with."""
+        return self.node.arguments
+
+    @property
+    def seconds_left(self) -> float:
+        """Until its deadline."""
+        return self._deadline - workflow.time()
+
+    async def run_node(self, name: str, prompt: str = "", *, given: JsonValue = None) -> RunResult:
+        """Run one of its nodes: an agent with its tools, a call, a person, or a whole pattern.
+
+        Args:
+            name: of the node, under ``nodes`` of the team file.
+            prompt: what it is to do; the goal where empty.
+            given: what it is to work on: in an agent's prompt, and ``$input`` of calls.
+
+        Raises:
+            StepFailed: it failed, and nothing stands in for it.
+            LimitExceeded: these are more steps than ``max_steps``.
+            DeadlineExceeded: the time is over.
+        """
+        return await self._run(name, self._node(name), self._task(prompt, given))
+
+    async def call_model(
+        self, name: str, prompt: str = "", *, given: JsonValue = None, thread: ThreadRef | None = None
+    ) -> RunResult:
+        """One answer of an agent's model, without tools; sent back as often as its limits allow where it does not fit.
+
+        Args:
+            name: of an agent's node.
+            prompt: what it is told.
+            given: what it is to work on, in its prompt.
+            thread: the ``thread`` of an earlier result: the conversation that goes on.
+
+        Raises:
+            StepFailed, LimitExceeded, DeadlineExceeded: as ``run_node``.
+        """
+        node = self._node(name)
+        if not isinstance(node, AgentNode):
+            raise ConfigurationInvalid(f"{name!r} is no agent", fix="call_model takes the name of an agent's node")
+        task = self._task(prompt, given).model_copy(update={"thread": thread, "offer_tools": False})
+        return await self._run(name, node, task)
+
+    async def call_tool(self, name: str, arguments: Mapping[str, JsonValue] | None = None) -> RunResult:
+        """Call a tool; its result is the ``output``.
+
+        Args:
+            name: of a call's node: only tools that the team file names are ever called.
+            arguments: on top of those of the node. They are passed as they are: a ``$`` means nothing in them.
+
+        Raises:
+            StepFailed, LimitExceeded, DeadlineExceeded: as ``run_node``.
+        """
+        node = self._node(name)
+        if not isinstance(node, CallNode):
+            raise ConfigurationInvalid(f"{name!r} is no call", fix="call_tool takes the name of a call's node")
+        passed = {f"given_{index}": value for index, value in enumerate((arguments or {}).values())}
+        named = {argument: f"$given_{index}" for index, argument in enumerate(arguments or {})}
+        task = self._task("", None)
+        task = task.model_copy(update={"inputs": {**task.inputs, **passed}})
+        return await self._run(name, node.model_copy(update={"arguments": {**node.arguments, **named}}), task)
+
+    async def end(self) -> None:
+        """End what is still under way: where one of several side by side fails, the others have no use."""
+        for task in self._under_way:
+            task.cancel()
+        await workflow.wait_condition(lambda: not self._under_way)
+
+    def come_to(self, output: JsonValue, failure: FailureDetail | None) -> RunResult:
+        """What all steps come to."""
+        partial = self._caught or any(result.status is RunStatus.PARTIAL for result in self._results)
+        status = RunStatus.FAILED if failure else RunStatus.PARTIAL if partial else RunStatus.COMPLETE
+        return together(
+            self._results,
+            status=status,
+            output=None if failure else output,
+            failure=failure,
+            missing=() if failure else self._caught,
+        )
+
+    def too_late(self) -> DeadlineExceeded:
+        """What ends it when its time is over."""
+        return DeadlineExceeded(
+            f"the workflow {self.node.name!r} did not end within {self.seconds:g} s",
+            fix=f"raise seconds of {self.node.name!r} (and the timeout_seconds around it), or give it less to do",
+        )
+
+    def _node(self, name: str) -> Node:
+        if name not in self.node.nodes:
+            raise ConfigurationInvalid(
+                f"the workflow {self.node.name!r} has no node {name!r}", fix=nearest(name, sorted(self.node.nodes))
+            )
+        return self.node.nodes[name]
+
+    def _task(self, prompt: str, given: JsonValue) -> Task:
+        return stage_task(prompt or self.goal, given, known(self.frame.step()), self.seconds_left)
+
+    async def _run(self, name: str, node: Node, task: Task) -> RunResult:
+        if self._made.total() >= self.node.max_steps:
+            raise LimitExceeded(
+                f"the workflow {self.node.name!r} makes more than {self.node.max_steps} steps",
+                fix=f"raise max_steps of {self.node.name!r}, or bound its loops",
+            )
+        if self.seconds_left <= 0:
+            raise self.too_late()
+        self._made[name] += 1
+        part = name if self._made[name] == 1 else f"{name}-{self._made[name]}"
+        task = task.model_copy(update={"key": node.key or name})
+        step = asyncio.ensure_future(run_node(self.frame.step(part), node, task, inline=name in self._inline))
+        self._under_way.add(step)
+        step.add_done_callback(self._settle)
+        result = await step
+        if result.status is RunStatus.FAILED:
+            self._caught.append(f"{node_key(node)} failed: {result.failure.message if result.failure else ''}"[:1000])
+            raise StepFailed(part, result)
+        return result
+
+    def _settle(self, step: asyncio.Task[RunResult]) -> None:
+        """Count what a step has come to, also where nobody waits for it any more."""
+        self._under_way.discard(step)
+        if not step.cancelled() and step.exception() is None:
+            self._results.append(step.result())
+
+
+def _located(failure: FailureDetail, error: Exception) -> FailureDetail:
+    """With the line that raised it, where it is a mistake of the workflow's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if failure.kind is not FailureKind.INTERNAL or not frames:
+        return failure
+    return failure.model_copy(
+        update={
+            "message": f"{failure.message} ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})",
+            "fix": "mend the workflow, and resume the run",
+        }
+    )

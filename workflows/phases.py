@@ -1,0 +1,63 @@
+"""A supervisor's time: as a whole, or by phases, each with an end of its own.
+
+A phase that runs out goes on with what it has: the planning with the whole goal as one subtask, the work with the
+subtasks that are done, the synthesis with the results as they are. What a phase does not need goes to those after it,
+because only its end is fixed.
+"""
+
+from dataclasses import dataclass
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.deadlines import earliest, within
+    from workflows.contracts import Task
+    from workflows.frame import Frame
+    from workflows.teams.tree import SupervisorNode
+
+ROUNDS_SHARE = 0.8
+"""Of a nested supervisor's time for its rounds; the rest is for making one whole of what came back."""
+
+
+@dataclass(frozen=True)
+class PhaseClock:
+    """When the phases of one supervisor end: workflow time, seconds since 1970."""
+
+    planning: float
+    """The first decomposition."""
+    workers: float
+    """All rounds."""
+    synthesis: float | None
+    """Everything; nothing: no bound but that of its steps."""
+    phased: bool = False
+    """Whether a phase that runs out goes on with what it has, and nothing is waited for longer than its end."""
+    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """How long the phases are, for messages."""
+
+    @classmethod
+    def of(cls, frame: Frame, node: SupervisorNode) -> "PhaseClock":
+        """The phases of a supervisor that begins now."""
+        now, end = workflow.time(), frame.deadline
+        own = None if end is None else max(0.0, end - now)
+        if node.phases is None:
+            seconds = node.seconds if own is None else min(node.seconds, own * ROUNDS_SHARE)
+            return cls(now + seconds, now + seconds, end, seconds=(seconds, seconds, own or 0.0))
+        phases = node.phases
+        # Where a nested one is given less than it plans with, each phase gets its share.
+        share = 1.0 if own is None else min(1.0, own / phases.total)
+        planning, workers, synthesis = (
+            share * phase for phase in (phases.planning, phases.workers, phases.synthesis)
+        )
+        first = now + planning
+        return cls(
+            first, first + workers, earliest(first + workers + synthesis, end), True, (planning, workers, synthesis)
+        )
+
+    def bounded(self, task: Task, end: float | None) -> Task:
+        """The task of a step that has to end with its phase."""
+        task = within(task, end)
+        return task.model_copy(update={"punctual": True}) if self.phased else task
+
+    def ran_out(self, end: float | None) -> bool:
+        """Whether a phase is over, and what it has is to do."""
+        return self.phased and end is not None and workflow.time() >= end
