@@ -17,7 +17,7 @@ from pydantic_core import SchemaError
 
 from activities.contracts.base import MAX_TEXT, Schema
 from activities.errors import ConfigurationInvalid
-from activities.outputs import check_schema, is_deep, schema_validator
+from activities.outputs import SHOWN_VALUE, check_schema, is_deep, schema_validator
 
 MAX_PROBLEMS = 3
 MAX_CHECKED = 4 * MAX_TEXT
@@ -70,8 +70,8 @@ def _validator(schema: Schema) -> Any:
 
 def _sentence(error: ValidationError) -> str:
     message, value = error.message, repr(error.instance)
-    if len(value) > 60:  # noqa: PLR2004 -- a wrong value is quoted as far as it helps
-        message = message.replace(value, f"{value[:60]}…")
+    if len(value) > SHOWN_VALUE:  # a wrong value is quoted as far as it helps
+        message = message.replace(value, f"{value[:SHOWN_VALUE]}…")
     return f"{error.json_path}: {message}"[:300]
 
 

@@ -84,12 +84,15 @@ class PolicyRule(BaseModel):
 
     def matches(self, action: Action) -> bool:
         """Whether it decides on an action."""
+        return self.may_match(action) and misfit(self.arguments, action.arguments) is None
+
+    def may_match(self, action: Action) -> bool:
+        """Whether it may decide on an action, by its arguments."""
         return (
             _fits(self.tool, action.tool)
             and _fits(self.team, action.team)
             and _fits(self.agent, action.agent)
             and action.effect.value in self.effect
-            and misfit(self.arguments, action.arguments) is None
         )
 
     def edited(self, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -111,6 +114,16 @@ class Policy(BaseModel):
             if rule.matches(action):
                 return rule.name or f"rule {number}", rule
         return None
+
+    def possible(self, action: Action) -> set[Verdict]:
+        """All that may be said to an action, whatever its arguments are."""
+        found: set[Verdict] = set()
+        for rule in self.rules:
+            if rule.may_match(action):
+                found.add(rule.verdict)
+                if not rule.arguments:
+                    return found
+        return found | {Verdict.PROCEED if action.effect is Effect.READ else Verdict.BLOCK}
 
 
 def _fits(patterns: tuple[str, ...], name: str) -> bool:

@@ -57,7 +57,7 @@ async def show_state(session: Session, run: str, output: Output, wanted: StateWa
         ConfigurationInvalid: there is no such run, path or version.
     """
     run_id, _, path = run.partition("/")
-    path = _below(run_id, step or path)
+    path = _path(step or path)
     versions = _versions(wanted.diff) if wanted.diff else None
     _, description = await find_run(session, run_id)
     async with AsyncExitStack() as stack:
@@ -169,9 +169,9 @@ def _when(commit: StateCommit) -> str:
     return f"{datetime.fromtimestamp(commit.committed_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _below(run_id: str, path: str) -> str:
-    """The path below the run; the run's own id may stand before it."""
-    path = path.strip("/").removeprefix(f"{run_id}/")
+def _path(path: str) -> str:
+    """The path of a nested workflow, as ``show`` names steps."""
+    path = path.strip("/")
     if len(path) > MAX_PATH or any(part in {"", ".", ".."} for part in path.split("/") if path):
         raise ConfigurationInvalid("that is no path of a step", fix="copy one from ostinato show RUN")
     return path

@@ -19,6 +19,7 @@ from activities.prompts import profile_tokens
 from activities.snapshots import describe_notes, describe_skipped, write_snapshot
 from workers.deployment import Deployment
 from workers.input_folder import read_folder
+from workers.policy import foreseen, load_policy
 from workers.profiles import build_profiles
 from workers.team_check import complete
 from workflows import steps
@@ -60,8 +61,9 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
         snapshot = await write_snapshot(store, scope_id, files, skipped)
         missing, notes = describe_skipped(skipped), describe_notes(skipped)
     run = await freeze(store, team, profiles, goal=order.goal, scope_id=scope_id)
-    given = {"snapshot": snapshot, "missing": missing, "notes": notes, "provider": order.provider}
-    return run.model_copy(update=given)
+    told, people_seconds = foreseen(load_policy(deployment.settings.policy, deployment.tools), team, profiles)
+    given = {"snapshot": snapshot, "missing": missing, "notes": (*notes, *told)[:100], "provider": order.provider}
+    return run.model_copy(update={**given, "people_seconds": people_seconds})
 
 
 async def admit_again(deployment: Deployment, old: RunInput, *, team: TeamSpec | None = None, provider: str = "") -> RunInput:
@@ -80,7 +82,9 @@ async def admit_again(deployment: Deployment, old: RunInput, *, team: TeamSpec |
     team, profiles = resolve(deployment, team or old.team, provider)
     run = await freeze(deployment.store, team, profiles, goal=old.goal, scope_id=old.scope_id)
     kept = ("snapshot", "missing", "notes", "generation", "max_history_events", "rewind", "run_id")
-    return run.model_copy(update={**{name: getattr(old, name) for name in kept}, "provider": provider})
+    _, people_seconds = foreseen(load_policy(deployment.settings.policy, deployment.tools), team, profiles)
+    given = {"provider": provider, "people_seconds": people_seconds}
+    return run.model_copy(update={**{name: getattr(old, name) for name in kept}, **given})
 
 
 def resolve(deployment: Deployment, team: TeamSpec, provider: str) -> tuple[TeamSpec, dict[str, AgentProfile]]:

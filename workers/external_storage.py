@@ -31,8 +31,8 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def payload_prefix(workflow_id: str) -> str:
-    """The folder of a run's payloads. Children's ids begin with their parent's, so a tree shares one folder."""
-    root = workflow_id.split("/", 1)[0]
+    """The folder of a run's payloads. The ids of children and human tasks begin with the run's: a tree shares one folder."""
+    root = re.split("[/~]", workflow_id, maxsplit=1)[0]
     if not _RUN_ID.fullmatch(root):
         root = OTHER + hashlib.sha256(root.encode()).hexdigest()[:40]
     return f"lineages/{root}/payloads"

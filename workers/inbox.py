@@ -83,17 +83,19 @@ def is_for(view: HumanTaskView, person: str) -> bool:
     return not view.people or fold(person) in map(fold, view.people)
 
 
-async def open_tasks(client: Client, now: float) -> Inbox:
+async def open_tasks(client: Client, now: float, *, run_id: str = "") -> Inbox:
     """The tasks that wait for a decision.
 
     Args:
         client: the deployment's.
         now: seconds since 1970.
+        run_id: only those of this run.
     """
-    listed = [run.id async for run in client.list_workflows(OPEN, limit=MAX_READ)]
+    wanted = f"{OPEN} AND WorkflowId STARTS_WITH '{run_id}~'" if run_id else OPEN
+    listed = [run.id async for run in client.list_workflows(wanted, limit=MAX_READ)]
     total = len(listed)
     if total == MAX_READ:
-        total = (await client.count_workflows(OPEN, rpc_timeout=_RPC)).count
+        total = (await client.count_workflows(wanted, rpc_timeout=_RPC)).count
     gate = asyncio.Semaphore(PARALLEL)
 
     async def one(task_id: str) -> TaskStatus | None:

@@ -39,9 +39,17 @@ class LineageRun(WireModel):
 
 async def reruns_of(store: ObjectStore, scope_id: str) -> list[LineageRun]:
     """The re-runs of a lineage, oldest first."""
-    paths = sorted([path async for path in store.list_paths(_folder(scope_id))])
-    datas = [await store.read(path, scope_id=scope_id) for path in paths[:MAX_RERUNS]]
-    return [parse_model(data, LineageRun) for data in datas if data is not None]
+    return await _read(store, scope_id, [path async for path in store.list_paths(_folder(scope_id))])
+
+
+def is_note(scope_id: str, path: str) -> bool:
+    """Whether a path of the store is that of a note on a re-run."""
+    return path.startswith(_folder(scope_id))
+
+
+async def noted_in(store: ObjectStore, scope_id: str, notes: list[str]) -> list[str]:
+    """The workflow ids of the runs that these notes are about."""
+    return list(dict.fromkeys(run.workflow_id for run in await _read(store, scope_id, notes)))
 
 
 async def members_of(store: ObjectStore, scope_id: str) -> list[str]:
@@ -96,6 +104,11 @@ def _is_taken(workflow_id: str) -> ConfigurationInvalid:
         f"another command goes on from the run {workflow_id!r} in this moment",
         fix=f"look at what became of it: ostinato show {workflow_id}",
     )
+
+
+async def _read(store: ObjectStore, scope_id: str, paths: list[str]) -> list[LineageRun]:
+    datas = [await store.read(path, scope_id=scope_id) for path in sorted(paths)[:MAX_RERUNS]]
+    return [parse_model(data, LineageRun) for data in datas if data is not None]
 
 
 def _folder(scope_id: str) -> str:

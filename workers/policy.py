@@ -12,18 +12,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from activities.contracts.grants import ArgumentRule
-from activities.contracts.mcp import SEPARATOR
+from activities.contracts.grants import ArgumentRule, Verdict
+from activities.contracts.mcp import SEPARATOR, server_of
+from activities.contracts.profile import AgentProfile, Effect
 from activities.errors import ConfigurationInvalid
 from activities.grants import check_rules
 from activities.lookalikes import lookalike, unknown
-from activities.policy import Policy, PolicyRule
+from activities.policy import Action, Policy, PolicyRule
 from activities.tools.base import Tool
 from workers.team_file import line_of, nearest
 from workers.team_yaml import Lines, read_yaml
 from workflows.teams.problems import problems_of
+from workflows.teams.tree import CallNode, TeamSpec, walk
 
 MAX_BYTES = 1024 * 1024
+MAX_NOTES = 20
 
 
 def load_policy(path: Path | None, tools: Mapping[str, Tool]) -> Policy | None:
@@ -49,6 +52,35 @@ def load_policy(path: Path | None, tools: Mapping[str, Tool]) -> Policy | None:
     for number, rule in enumerate(policy.rules):
         _check(rule, ("rules", str(number)), path, lines, tools)
     return policy
+
+
+def foreseen(
+    policy: Policy | None, team: TeamSpec, profiles: Mapping[str, AgentProfile]
+) -> tuple[tuple[str, ...], float]:
+    """What a policy will say to a team, as far as its client knows it. It decides nothing: the workers' policy does.
+
+    Returns:
+        A note on each tool that is never allowed, and the seconds that people may take where it asks them.
+    """
+    if policy is None:
+        return (), 0.0
+    notes: list[str] = []
+    asks = False
+    for name, profile in profiles.items():
+        for tool, effect in _effects(team, name, profile).items():
+            verdicts = policy.possible(Action(tool, effect, team.team, name))
+            asks = asks or Verdict.ASK in verdicts
+            if verdicts <= {Verdict.BLOCK, Verdict.HALT}:
+                notes.append(f"the deployment's policy never allows {name} to call {tool}")
+    return tuple(notes[:MAX_NOTES]), team.people.seconds if asks else 0.0
+
+
+def _effects(team: TeamSpec, name: str, profile: AgentProfile) -> dict[str, Effect]:
+    """The tools of an agent or call, those of MCP servers included, with the effects that count."""
+    calls = [node.tool for node in walk(team.root) if isinstance(node, CallNode) and node.name == name]
+    named = team.agents[name].tools if name in team.agents else tuple(calls)
+    theirs = {tool: Effect.IDEMPOTENT for tool in named if server_of(tool, team.mcp)}
+    return {**{spec.name: spec.effect for spec in profile.tools if not spec.platform}, **theirs}
 
 
 def _check(rule: PolicyRule, at: tuple[str, ...], path: Path, lines: Lines, tools: Mapping[str, Tool]) -> None:

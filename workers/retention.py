@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import ConfigurationInvalid
 from activities.object_store import ObjectStore, StoredObject
 from workers.external_storage import OTHER, UNKNOWN
-from workers.lineages import members_of
+from workers.lineages import is_note, noted_in
 from workers.registration import check_bond
 
 MAX_LINEAGES = 200_000
@@ -114,17 +114,15 @@ async def examine(client: Client, store: ObjectStore, lineage: Lineage, cutoff: 
         return Finding(lineage, Verdict.YOUNG)
     if _NOT_OURS.fullmatch(scope_id) or not _OURS.fullmatch(scope_id):
         return Finding(lineage, Verdict.FOREIGN)
-    members = await members_of(store, scope_id)
-    runs: _Runs = {}
-    for member in members:
-        runs |= await _known_runs(client, member)
-        if len(runs) > MAX_EXECUTIONS:
-            return Finding(lineage, Verdict.OPEN)
-    now, paths = replace(lineage, objects=0, size=0), list[str]()
+    now, paths, notes = replace(lineage, objects=0, size=0), list[str](), list[str]()
     async for item in store.list_objects(f"lineages/{scope_id}/"):
         now = _add(now, item)
         if len(paths) < MAX_OBJECTS:
             paths.append(item.path)
+        if is_note(scope_id, item.path):
+            notes.append(item.path)
+    members = [scope_id, *await noted_in(store, scope_id, notes)]
+    runs = await _known_of(client, members)
     # Last of all, as close to the deletion as can be: a run that started meanwhile has uploaded (a fork its note), or is
     # seen here.
     for member in members:
@@ -148,6 +146,15 @@ def with_saved(lineages: Iterable[Lineage], saved: Iterable[tuple[str, datetime]
         known = found.get(scope_id) or Lineage(scope_id, 0, 0, written)
         found[scope_id] = replace(known, used=max(known.used, written))
     return sorted(found.values(), key=lambda lineage: lineage.used)
+
+
+async def _known_of(client: Client, members: Iterable[str]) -> _Runs:
+    """What the server's list has of all runs of a lineage; it is cut where it is too long to be looked at."""
+    runs: _Runs = {}
+    for member in members:
+        if len(runs) <= MAX_EXECUTIONS:
+            runs |= await _known_runs(client, member)
+    return runs
 
 
 async def _known_runs(client: Client, scope_id: str) -> _Runs:

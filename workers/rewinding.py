@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts.effects import EffectReport
 from activities.contracts.profile import Effect
 from activities.errors import ConfigurationInvalid
+from activities.object_store import blob_path
 from workers.admission import admit_again, check_goal, check_run_id
 from workers.checkpoints import Checkpoint, Origin
 from workers.deployment import Deployment
@@ -26,12 +27,14 @@ from workers.lineages import LineageRun, claimed, forget_rerun, note_rerun
 from workers.runs import RunHandle, start_run
 from workers.team_file import nearest
 from workflows.compensation import GOES_ON
-from workflows.contracts import MAX_RENEWALS, Renewal, Rewind, RunInput, RunStatus
+from workflows.contracts import MAX_RENEWALS, Renewal, Rewind, RunInput, RunStatus, is_within
 from workflows.teams.tree import TeamSpec
 
 GOAL = "goal"
 """The word for the run's goal where values are set."""
 MAX_VALUES = 64
+MAX_KEPT = 4000
+"""Steps that are kept where others are made anew, in one lineage."""
 MAX_VALUE = 64 * 1024
 """Characters of one value that is set."""
 STOP_SECONDS = 30.0
@@ -162,6 +165,11 @@ async def _closed(client: Client, workflow_id: str, run_id: str) -> None:
 async def _start(deployment: Deployment, way: Way, workflow_id: str) -> tuple[RunInput, RunHandle]:
     origin, order, store = way.origin, way.order, deployment.store
     old = origin.run
+    if old.snapshot and await store.read(blob_path(old.scope_id, old.snapshot.digest), scope_id=old.scope_id) is None:
+        raise ConfigurationInvalid(
+            f"the input of the run {old.workflow_id!r} is not in the object store any more",
+            fix="restore the object store, or start a new run with the input",
+        )
     goal = order.values.get(GOAL, old.goal)
     run = await admit_again(deployment, old.model_copy(update={GOAL: goal}), team=order.team, provider=order.provider)
     checkpoint = (way.at.name if way.at else "0") if order.kind != "resume" else ""
@@ -208,7 +216,12 @@ def _renewals(way: Way, number: int) -> tuple[Renewal, ...]:
         raise ConfigurationInvalid(
             f"the lineage had its records renewed {MAX_RENEWALS} times already", fix="start a new run"
         )
-    kept = tuple(dict.fromkeys(checkpoint.commit.step for checkpoint in way.kept))
+    paths = {checkpoint.commit.step for checkpoint in way.kept}
+    kept = tuple(sorted(path for path in paths if not is_within(path.rpartition("/")[0], paths)))
+    if len(kept) + sum(len(renewal.kept) for renewal in renewals) > MAX_KEPT:
+        raise ConfigurationInvalid(
+            f"more than {MAX_KEPT:,} steps would have to be told apart", fix="leave --fresh away, or start a new run"
+        )
     renewal = Renewal(generation=number, kept=kept, fresh=order.fresh, repeat_effects=order.repeat_effects)
     return (*renewals, renewal)
 

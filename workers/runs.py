@@ -27,6 +27,7 @@ from workflows.nodes import names_in
 from workflows.progress import AGENTS, PATTERN, TEAM
 from workflows.stopped import MEMO
 from workflows.teams.bounds import longest_seconds
+from workflows.teams.patience import patience_seconds
 from workflows.teams.tree import workflow_type
 
 RunHandle = WorkflowHandle[Any, RunResult]
@@ -43,12 +44,12 @@ def start_options(run: RunInput) -> dict[str, Any]:
     A second start with the same id attaches to the run that is there; a closed run is never started again.
     """
     team = run.team
-    longest = longest_seconds(team, team.root, run.tool_seconds)
+    longest = longest_seconds(team, team.root, run.tool_seconds) + patience_seconds(team, run.plans, team.root)
     return {
         "id": run.workflow_id,
         "task_queue": steps.WORKFLOW_QUEUE,
         "task_timeout": policies.WORKFLOW_TASK_TIMEOUT,
-        "execution_timeout": timedelta(seconds=longest) + policies.EXECUTION_MARGIN,
+        "execution_timeout": timedelta(seconds=longest + run.people_seconds) + policies.EXECUTION_MARGIN,
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
         "static_summary": f"{team.team}: {' '.join(run.goal.split())}"[:200],

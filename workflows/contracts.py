@@ -98,6 +98,8 @@ class AgentState(WireModel):
     """Tool calls made that have effects."""
     done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_EFFECTS)] = ()
     """The effects of its calls."""
+    decisions: Annotated[tuple["DecisionReport", ...], Field(max_length=500)] = ()
+    """What gates and people said to its calls."""
     artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=1000)] = ()
     """Files that its tools wrote."""
     handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=20)] = ()
@@ -244,6 +246,8 @@ class RunInput(WireModel):
     """The workflow id of the run, where it is not the lineage's: of a fork."""
     provider: Line = ""
     """The provider that tiers were resolved with, where the order named one."""
+    people_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """Time that people may take where the deployment's policy asks them, on top of what the team's own bounds come to."""
 
     def generation_of(self, path: str, once: str = "") -> int:
         """The generation of a step's records; that of the ``once`` tool named there, which only its renewal changes."""

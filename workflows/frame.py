@@ -71,6 +71,7 @@ class Frame:
             account=account,
             state=RunState(run.rewind.values if run.rewind else None),
             done=list(run.state.done) if run.state else [],
+            decisions=list(run.state.decisions) if run.state else [],
             effects_begun=len(run.state.done) if run.state else 0,
             started_at=started_at,
             deadline=end_of_run(run, started_at),

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.budget import Account
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.failures import failure_of
+    from workflows.frame import Frame
     from workflows.needs import given_to, in_full, supplied, with_needs
     from workflows.step_context import StepContext
     from workflows.teams.tree import Node, node_name
@@ -79,6 +80,17 @@ def refusal(step: StepContext, node: Node, task: Task) -> Rejection | None:
             missing=tuple(name[:1000] for name in missing_properties(given_to(task), node.input)[:64]),
         )
     return None
+
+
+def check_root(frame: Frame) -> None:
+    """Refuse a run whose root is a pattern and is not given what it declares: what it is given is the goal.
+
+    Raises:
+        HandoffRejected: what it lacks.
+    """
+    root = frame.run.team.root
+    if rejection := refusal(frame.step(), root, frame.task):
+        raise HandoffRejected(rejection, owner=node_name(root))
 
 
 def made(step: StepContext, node: Node, task: Task) -> Handoff:

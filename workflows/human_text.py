@@ -9,8 +9,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.people import HumanTaskView as View
 
-SHOWN = 4000
-"""Characters of each part that details in the UI show; the server keeps 20,000 bytes of all."""
+SHOWN_BYTES = 4000
+"""Of each part that details in the UI show; the server takes 20,000 bytes of all."""
+SUMMARY_BYTES = 400
+"""The longest summary that the server takes; a longer one would fail the workflow's task."""
 ANYBODY = "anybody who is no agent of the run"
 
 
@@ -44,9 +46,20 @@ def at(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def summary_of(view: View) -> str:
+    """The task on one line."""
+    return cut(f"{', '.join(view.people)[:60] or ANYBODY}: {' '.join(view.question.split())}"[:200], SUMMARY_BYTES)
+
+
+def cut(text: str, size: int) -> str:
+    """The start of a text, so many bytes at most."""
+    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
+
+
 def _fenced(text: str) -> str:
     """Text that Markdown leaves alone: what models and documents say must draw no link, image or heading."""
-    text = text if len(text) <= SHOWN else f"{text[:SHOWN]} … ({len(text):,} characters)"
+    shown = cut(text, SHOWN_BYTES)
+    text = text if shown == text else f"{shown} … ({len(text):,} characters)"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}text\n{text}\n{fence}"
 

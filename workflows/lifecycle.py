@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunInput, RunResult, RunStatus
     from workflows.failures import failed_run, failure_of
     from workflows.frame import Frame
-    from workflows.handoffs import arrived
+    from workflows.handoffs import arrived, check_root
     from workflows.mcp import with_mcp_tools
     from workflows.nodes import in_place_of_root
     from workflows.progress import record_failure
@@ -63,6 +63,8 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
 async def _worked(frame: Frame, work: Callable[[Frame], Awaitable[RunResult]]) -> RunResult:
     """What the pattern comes to, whatever it raises besides a stop."""
     try:
+        if frame.run.task is None and not isinstance(frame.run.team.root, AgentNode | CallNode | PersonNode):
+            check_root(frame)
         return await work(frame)
     except Exception as error:
         if workflow.cancellation_reason() is not None:

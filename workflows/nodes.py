@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.results import OUTCOME, together
     from workflows.step_context import StepContext
     from workflows.teams.bounds import longest_seconds, runs_inline
+    from workflows.teams.patience import patience_seconds
     from workflows.teams.routes import owners
     from workflows.teams.tree import (
         AgentNode,
@@ -132,6 +133,8 @@ async def run_own(
 async def _attempted(step: StepContext, node: Node, task: Task, *, inline: bool = True) -> RunResult:
     """The step by its node, or by what stands in for it: both are paid from the node's budget, and share its time."""
     frame, began = step.frame, workflow.time()
+    if frame.halted:
+        return RunResult(status=RunStatus.FAILED, failure=frame.halted)
     inline = isinstance(node, CallNode | PersonNode) or (inline and runs_inline(step.run.team, node))
     over = end_of_budget(node, began)
     end = earliest(frame.deadline, after(began, task.seconds), over)
@@ -226,7 +229,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
             "rewind": run.rewind.below(path) if run.rewind else None,
         }
     )
-    longest = longest_seconds(run.team, node, run.tool_seconds)
+    longest = longest_seconds(run.team, node, run.tool_seconds) + patience_seconds(run.team, run.plans, node)
     usage: Usage | None = None
     result: RunResult | None = None
     try:
@@ -236,7 +239,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
             id=f"{root}/{path}",
             result_type=RunResult,
             task_timeout=policies.WORKFLOW_TASK_TIMEOUT,
-            execution_timeout=timedelta(seconds=longest) + policies.EXECUTION_MARGIN,
+            execution_timeout=timedelta(seconds=longest + run.people_seconds) + policies.EXECUTION_MARGIN,
             # A stopped run ends only when all below it has: nothing is left running behind its back.
             cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,

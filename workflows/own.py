@@ -29,10 +29,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
     from workflows.failures import failure_of
     from workflows.frame import Frame
-    from workflows.needs import known
     from workflows.nodes import run_node
     from workflows.results import together
-    from workflows.stages import inline_stages, stage_task
+    from workflows.stages import inline_stages, stage_task, unread
     from workflows.teams.problems import nearest
     from workflows.teams.tree import AgentNode, CallNode, Node, WorkflowNode, node_key
 
@@ -95,7 +94,7 @@ class Steps:
         self._inline = {names[index] for index in inline}
         self._made: Counter[str] = Counter()
         self._results: list[RunResult] = []
-        self._caught: list[str] = []
+        self._missing: list[str] = []
         self._under_way: set[asyncio.Task[RunResult]] = set()
 
     @property
@@ -180,14 +179,14 @@ class Steps:
 
     def come_to(self, output: JsonValue, failure: FailureDetail | None) -> RunResult:
         """What all steps come to."""
-        partial = self._caught or any(result.status is RunStatus.PARTIAL for result in self._results)
+        partial = self._missing or any(result.status is RunStatus.PARTIAL for result in self._results)
         status = RunStatus.FAILED if failure else RunStatus.PARTIAL if partial else RunStatus.COMPLETE
         return together(
             self._results,
             status=status,
             output=None if failure else output,
             failure=failure,
-            missing=() if failure else self._caught,
+            missing=() if failure else self._missing,
         )
 
     def too_late(self) -> DeadlineExceeded:
@@ -205,7 +204,7 @@ class Steps:
         return self.node.nodes[name]
 
     def _task(self, prompt: str, given: JsonValue) -> Task:
-        return stage_task(prompt or self.goal, given, known(self.frame.step()), self.seconds_left)
+        return stage_task(prompt or self.goal, given, self.seconds_left)
 
     async def _run(self, name: str, node: Node, task: Task) -> RunResult:
         if self._made.total() >= self.node.max_steps:
@@ -222,8 +221,9 @@ class Steps:
         self._under_way.add(step)
         step.add_done_callback(self._settle)
         result = await step
+        self._missing += unread(node, task.inputs.get("input"))
         if result.status is RunStatus.FAILED:
-            self._caught.append(f"{node_key(node)} failed: {result.failure.message if result.failure else ''}"[:1000])
+            self._missing.append(f"{node_key(node)} failed: {result.failure.message if result.failure else ''}"[:1000])
             raise StepFailed(part, result)
         return result
 

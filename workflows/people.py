@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policies
     from workflows.failures import failure_of, stop_if_requested
     from workflows.human_checks import check_asking
-    from workflows.human_text import ANYBODY, details_of
+    from workflows.human_text import details_of, summary_of
     from workflows.human_view import task_id, view_of
     from workflows.progress import PATTERN, TEAM, Row
     from workflows.step_context import StepContext
@@ -46,6 +46,7 @@ async def ask_person(step: StepContext, question: HumanTask) -> HumanDecision:
     task = question.model_copy(update={"asking": asking, "agents": tuple(dict.fromkeys(agents))[:MAX_AGENTS]})
     root = info.root.workflow_id if info.root else info.workflow_id
     name, now = task_id(root, task), workflow.time()
+    view = view_of(task, name, now, now, None)
     row = Row(path=f"{step.path}/{task.key.step}", agent=", ".join(asking.people)[:200] or "a person", status="waiting")
     step.board.show(row)
     try:
@@ -63,8 +64,8 @@ async def ask_person(step: StepContext, question: HumanTask) -> HumanDecision:
                 search_attributes=TypedSearchAttributes(
                     [SearchAttributePair(TEAM, run.team.team), SearchAttributePair(PATTERN, HUMAN_TASK)]
                 ),
-                static_summary=f"{', '.join(asking.people)[:60] or ANYBODY}: {' '.join(task.question.split())}"[:200],
-                static_details=details_of(view_of(task, name, now, now, None), standing=False),
+                static_summary=summary_of(view),
+                static_details=details_of(view, standing=False),
             )
     except ChildWorkflowError as error:
         stop_if_requested()

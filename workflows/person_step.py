@@ -93,6 +93,8 @@ def _reports(step: StepContext, node: PersonNode, decision: HumanDecision) -> di
         verdict=_VERDICTS.get(decision.choice, Verdict.PROCEED),
         by=decision.by,
         reason=decision.reason,
+        rule=decision.task_id,
+        ordinal=ORDINAL,
     )
     noted: dict[str, Any] = {"decisions": (report,)}
     if handoff := step.task.handoff if step.task else None:

@@ -64,9 +64,7 @@ def answer(work: AgentWork, call: ToolCall, *, beside: Sequence[ToolCall]) -> An
         return _error(call, f"The arguments do not fit: {problems}."[:1000])
 
 
-def _transfer(
-    work: AgentWork, call: ToolCall, arguments: _TransferArguments, beside: Sequence[ToolCall]
-) -> Answered:
+def _transfer(work: AgentWork, call: ToolCall, arguments: _TransferArguments, beside: Sequence[ToolCall]) -> Answered:
     if len(beside) > 1:
         # Nobody would ever see what the other calls have returned.
         return _error(call, "The task was not handed on: look at the other tools' answers first, and call this alone.")

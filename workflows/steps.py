@@ -1,7 +1,9 @@
 """The only place that schedules activities: task queue, timeouts, retries and the one-line summary for the UI."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 from typing import TypedDict
 
 from temporalio import workflow
@@ -18,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.tool_call import ToolActivities
     from workflows import policies
 
+Answer = TypeVar("Answer")
 TOOL_QUEUE = "ostinato-tools"
 WORKFLOW_QUEUE = "ostinato-workflows"
 
@@ -35,7 +38,7 @@ async def call_model(
     Raises:
         ActivityError: read it with ``workflows.failures``.
     """
-    return await workflow.execute_activity_method(
+    call = workflow.start_activity_method(
         ModelActivities.call_model,
         request,
         task_queue=queue,
@@ -46,6 +49,7 @@ async def call_model(
         cancellation_type=_when_cancelled(punctual=punctual),
         summary=summary,
     )
+    return await _outcome(call)
 
 
 async def call_tool(
@@ -57,7 +61,7 @@ async def call_tool(
         ActivityError: read it with ``workflows.failures``.
     """
     seconds = tool_timeout.total_seconds()
-    return await workflow.execute_activity_method(
+    call = workflow.start_activity_method(
         ToolActivities.call_tool,
         request,
         task_queue=TOOL_QUEUE,
@@ -68,6 +72,24 @@ async def call_tool(
         cancellation_type=_when_cancelled(punctual=punctual),
         summary=summary,
     )
+    return await _outcome(call)
+
+
+async def _outcome(call: workflow.ActivityHandle[Answer]) -> Answer:
+    """What a call came to, even where a deadline fell into the same moment: it was made, and is paid.
+
+    Awaited as it is, a call that has ended in the very workflow task in which it is cancelled loses its answer.
+
+    Raises:
+        ActivityError: read it with ``workflows.failures``.
+    """
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)  # what has come in this workflow task is taken first
+        if not call.done():
+            call.cancel()
+        return await call
 
 
 def _when_cancelled(*, punctual: bool) -> ActivityCancellationType:

@@ -44,7 +44,7 @@ def owner_of(step: StepContext, agent: str, state: AgentState) -> tuple[StepCont
     task = step.task or Task(prompt=step.run.goal)
     gone = state.started_at - own.started_at
     left = None if task.seconds is None else max(0.001, task.seconds - gone)
-    task = task.model_copy(update={"handoff": own.handoff, "seconds": left, "thread": None})
+    task = task.model_copy(update={"handoff": own.handoff, "seconds": left})
     return replace(step, path=f"{step.path}/to/{own.owner}", task=task), own.owner
 
 
@@ -83,9 +83,7 @@ def note_refusal(step: StepContext, rejection: Rejection) -> None:
     step.frame.note(decisions=[report])
 
 
-def handed_on(
-    step: StepContext, agent: str, state: AgentState, transfer: Transfer, report: StepReport
-) -> AgentState:
+def handed_on(step: StepContext, agent: str, state: AgentState, transfer: Transfer, report: StepReport) -> AgentState:
     """The state with which the next owner begins: its own limits, the same budget, and what was found so far.
 
     Args:
@@ -115,6 +113,7 @@ def handed_on(
     prompt = step.task.prompt if step.task else step.run.goal
     told = f"This task was handed on to you by {agent}. What was found so far:\n{summary}"
     return AgentState(
+        thread=step.task.thread if step.task else None,  # where a conversation goes on, it does so with the next owner
         append=(UserMessage(text=f"{prompt[: MAX_TEXT - len(told) - 2]}\n\n{told}"),),
         effects=state.effects,
         done=state.done,

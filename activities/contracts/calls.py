@@ -91,8 +91,6 @@ class ToolRequest(WireModel):
     """With the first call of a step: taken or rejected before anything is done."""
     approval: Approval | None = None
     """A person's yes to this very action."""
-    task: Line = ""
-    """What the step is about; an approval is bound to it."""
     rerun: Annotated[int, Field(ge=0)] = 0
     """The number of the run among the lineage's re-runs: what ``once`` tools did in earlier runs is looked for."""
     again: bool = False

@@ -55,7 +55,7 @@ async def delete(
             await find_run(session, run)  # says which there are
         # Whatever has not ended is found before anything is deleted.
         for member in (run, *others):
-            executions += await _ended_executions(session, member)
+            executions += await ended_executions(session, member)
         await request_deletion(session.client, executions)
         objects = 0
         for member in dict.fromkeys((scope_id, *members)):
@@ -87,7 +87,7 @@ async def _is_left(session: Session, scope_id: str, run: str) -> bool:
     return result_folder(session.deployment.settings, run).exists()
 
 
-async def _ended_executions(session: Session, run: str) -> list[tuple[str, str]]:
+async def ended_executions(session: Session, run: str) -> list[tuple[str, str]]:
     """All executions of a run by workflow id and run id: those that it was resumed and rewound from too.
 
     Raises:

@@ -9,10 +9,12 @@ from temporalio.client import WorkflowExecutionDescription
 from activities.contracts.messages import AssistantMessage, ThreadRef, ToolMessage
 from activities.errors import ConfigurationInvalid
 from activities.threads import Threads
+from scripts.decisions import decision_lines, decision_objects
 from scripts.effects import effect_lines
 from scripts.handoffs import handoff_lines, handoff_objects
 from scripts.lineage import lineage_lines, lineage_object
 from scripts.lookup import find_run, is_running
+from scripts.people import waiting_objects
 from scripts.results import MAX_NOTES, as_text, is_offline, run_object, saved_paths
 from scripts.session import Session, open_existing, quiet
 from scripts.state import NO_STATE, StateWanted, show_state
@@ -26,7 +28,7 @@ from workers.team_file import nearest
 from workflows.contracts import RunInput, RunResult
 
 
-async def show(
+async def show(  # noqa: PLR0913 -- one parameter an option
     run: str,
     /,
     *,
@@ -58,6 +60,7 @@ async def show(
         result = await with_spent(session.client, given, await read_result(handle)) if ended else None
         value = _summary(session, description, given, result)
         value["lineage"] = await lineage_object(session, given)
+        value["waiting"] = [] if ended else await waiting_objects(session.client, run)
         talked = await read_session(session.client, run) if is_session(description) else None
         if talked:
             value["session"] = session_object(talked)
@@ -87,6 +90,7 @@ def _summary(
             {"name": ref.name, "size_bytes": ref.size_bytes, "media_type": ref.media_type, "digest": ref.digest}
             for ref in result.artifacts
         ]
+        state["decisions"] = decision_objects(result.decisions)
     snapshot = given.snapshot
     return {
         **state,
@@ -176,6 +180,10 @@ def _print_under_way(value: dict[str, Any], output: Output) -> None:
             f"session with {talked['agent']}: {talked['messages']} messages, {talked['waiting']} waiting, "
             f"{talked['tokens']} tokens, {talked['cost_usd']:.4f} USD"
         )
+    for task in value["waiting"]:
+        who = ", ".join(task["people"]) or "a person"
+        output.text(f"waits for {who}: {task['question']}")
+        output.text(f"decide: ostinato decide {task['task_id']} {task['choices']}")
     for call in value["pending"]:
         output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
 
@@ -192,7 +200,7 @@ def _print_work(value: dict[str, Any], result: RunResult, output: Output) -> Non
             f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
             + (f": {step['reason']}" if step["reason"] else "")
         )
-    for line in effect_lines(result.done):
+    for line in (*decision_lines(result.decisions), *effect_lines(result.done)):
         output.text(line)
 
 

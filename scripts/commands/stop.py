@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from scripts.effects import effect_lines
 from scripts.lookup import find_run, is_running
 from scripts.session import log_to_file, open_existing, serve_here, unserved
 from scripts.terminal import COMPLETE, FAILED, Json, Output
@@ -44,7 +45,8 @@ async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = 
                 result = await with_spent(session.client, await read_input(session.client, run), result)
         except TimeoutError:
             output.error(
-                f"the run {run} did not end within {STOP_SECONDS:.0f} s", f"ostinato stop {run} --force ends it at once"
+                f"the run {run} did not end within {STOP_SECONDS:.0f} s: it may be undoing its effects",
+                f"ostinato watch {run} shows it; ostinato stop {run} --force ends it at once, and leaves them as they are",
             )
             return FAILED
         output.text(f"stopped run {run}" if was_running else f"run {run} has ended already: {result.status.value}")
@@ -54,6 +56,8 @@ async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = 
                 f"used until then: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
                 f"{usage.tokens:,} tokens, {usage.cost_usd:.4f} USD"
             )
+        for line in effect_lines(result.done) if was_running else ():
+            output.text(line)
         for sentence in result.missing if was_running else ():
             output.note(sentence)
         output.object({"run_id": run, "workflow_id": run, "stopped": was_running, "status": result.status.value})

@@ -147,7 +147,7 @@ async def test_an_approval_is_used_once(store: ObjectStore, noted: Path) -> None
         (yes(), {"tool": "book_room", "arguments": '{"room": "x"}'}, "the approval is for another action"),
         (yes(), {"step": "t1.c1"}, "the approval is for another step"),
         (yes(task="run~a~c~t1.c0.ask"), {}, "the approval is for another step"),
-        (yes(task="run~a~b~t1.c0./../x"), {}, "the approval is for another step"),
+        (yes(task="run~a~b~t1.c0./x"), {}, "the approval is for another step"),
         (yes().model_copy(update={"expires_at": time.time() + 9999}), {}, "the approval is for another action"),
         (yes(), {"record": False}, "no such approval is on record"),
     ],
@@ -155,7 +155,7 @@ async def test_an_approval_is_used_once(store: ObjectStore, noted: Path) -> None
 async def test_an_approval_is_worth_nothing_for_anything_else(
     store: ObjectStore, noted: Path, approval: Approval, changed: dict[str, Any], why: str
 ) -> None:
-    if changed.pop("record", True) and "/.." not in approval.task_id:
+    if changed.pop("record", True) and "./" not in approval.task_id:
         await said(store, approval)
     grants = {"grants": {"send_mail": (Grant(ask=True),), "book_room": (Grant(ask=True),)}}
     response = await call(store, approval=approval, profile=grants, **changed)

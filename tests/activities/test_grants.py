@@ -58,7 +58,7 @@ def test_a_patterns_time_grows_with_the_text_and_no_faster() -> None:
     rules = {"x": ArgumentRule(pattern="(a+)+(a|aa)*b")}
     began = time.perf_counter()
     assert misfit(rules, {"x": "a" * 16_000})
-    assert misfit(rules, {"x": "b" * 10_000_000})  # too long to be looked at
+    assert misfit({"x": ArgumentRule(pattern="b*")}, {"x": "b" * 10_000_000})  # too long to be looked at
     assert time.perf_counter() - began < 1
 
 

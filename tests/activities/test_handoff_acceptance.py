@@ -149,7 +149,9 @@ async def test_a_call_of_a_tool_that_is_not_here_is_rejected_and_can_be_made_els
 
 def test_tools_of_mcp_servers_and_of_the_platform_are_not_looked_for() -> None:
     spec = KNOWN["add"].spec
-    elsewhere = McpToolRef.model_construct()
+    elsewhere = McpToolRef.model_validate(
+        {"server": "s", "endpoint": {"command": ["x"]}, "tool": "t", "schema_hash": "0" * 40}
+    )
     own = spec.model_copy(update={"name": "read_state", "platform": True})
     assert missing_tools([own, spec.model_copy(update={"name": "s__t", "mcp": elsewhere})], ()) is None
     assert missing_tools([spec, own], ()) is not None

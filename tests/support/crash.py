@@ -3,6 +3,7 @@
 The point is in ``OSTINATO_TEST_CRASH``: ``before:N`` and ``after:N`` (activity N of the run, in the order in which they
 were scheduled), ``answered:N`` (model call N has its answer, which is not recorded yet), ``effect:NAME`` (the tool's
 effect has happened, its completion is not reported). ``OSTINATO_TEST_CRASHED`` is the file that says it has happened.
+``@FILE`` reads the point from a file each time, where ``answered`` is the next answer of any model call.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import itertools
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import temporalio.client
@@ -26,11 +28,22 @@ from workers.settings import load_settings
 
 def crash_point(name: str) -> None:
     """Die here, if this is the point and it has not happened before."""
-    if os.environ.get("OSTINATO_TEST_CRASH") != name:
+    wanted = os.environ.get("OSTINATO_TEST_CRASH", "")
+    if wanted.startswith("@"):
+        _die_if_asked(Path(wanted[1:]), name)
+    if wanted != name:
         return
     with contextlib.suppress(FileExistsError):
         os.close(os.open(os.environ["OSTINATO_TEST_CRASHED"], os.O_CREAT | os.O_EXCL))
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_if_asked(file: Path, name: str) -> None:
+    """The point stands in a file, and may change while the worker runs; whoever removes the file dies."""
+    with contextlib.suppress(FileNotFoundError):
+        if file.read_text() == name:
+            file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class CrashAround(temporalio.client.Interceptor, Interceptor):
@@ -60,6 +73,7 @@ class CrashOnAnswer:
     async def request(self, call: ProviderCall) -> ProviderAnswer:
         answer = await self._inner.request(call)
         crash_point(f"answered:{next(self._numbers)}")
+        crash_point("answered")
         return answer
 
     async def aclose(self) -> None:

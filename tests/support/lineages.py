@@ -9,7 +9,7 @@ from workers.deployment import Deployment
 from workers.rewinding import Order, close_tree, find_way, go_on
 from workers.runs import RunHandle, read_result
 from workflows.contracts import RunInput, RunResult
-from workflows.teams.tree import TeamSpec
+from workflows.teams.tree import PipelineNode, TeamSpec
 
 
 def stages(*names: str, tools: dict[str, list[str]] | None = None, **root: Any) -> TeamSpec:
@@ -25,6 +25,12 @@ def stages(*names: str, tools: dict[str, list[str]] | None = None, **root: Any) 
     }
     flow = {"kind": "pipeline", "name": "flow", "stages": [{"kind": "agent", "agent": name} for name in names]}
     return TeamSpec.model_validate({"team": "t", "agents": agents, "root": {**flow, **root}})
+
+
+def parts(team: TeamSpec) -> list[Any]:
+    """The stages of a pipeline as a file would have them."""
+    assert isinstance(team.root, PipelineNode)
+    return [stage.model_dump() for stage in team.root.stages]
 
 
 def echoing(call: ProviderCall, index: int) -> ProviderAnswer:

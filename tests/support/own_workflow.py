@@ -19,29 +19,59 @@ class TestedPattern:
         return await to_its_end(run, self._work)
 
     async def _work(self, steps: Steps) -> JsonValue:
-        match steps.arguments.get("do"):
-            case "all":
-                note = await steps.call_model("a", "Say something.", given={"on": steps.goal})
-                more = await steps.call_model("a", "And more?", thread=note.thread)
-                echoed = await steps.call_tool("echo", {"text": "$goal"})
-                return [(await steps.run_node("b", given=more.output)).output, echoed.output]
-            case "side by side":
-                made = await asyncio.gather(*(steps.run_node("a", f"part {n}") for n in range(3)))
-                return [result.output for result in made]
-            case "one fails":
-                await asyncio.gather(steps.run_node("b"), steps.call_tool("explode", {"what": "it"}))
-            case "catch":
-                try:
-                    await steps.call_tool("explode", {"what": "it"})
-                except StepFailed as failed:
-                    return str(failed)
-            case "for ever":
-                while True:
-                    await steps.run_node("a")
-            case "wait":
-                await asyncio.sleep(3600)
-            case "slip":
-                return dict(steps.arguments)["nothing"]
-            case "nowhere":
-                await steps.run_node("aa")
-        return None
+        return await DEEDS[str(steps.arguments["do"])](steps)
+
+
+async def _all(steps: Steps) -> JsonValue:
+    note = await steps.call_model("a", "Say something.", given={"on": steps.goal})
+    more = await steps.call_model("a", "And more?", thread=note.thread)
+    echoed = await steps.call_tool("echo", {"text": "$goal"})
+    return [(await steps.run_node("b", given=more.output)).output, echoed.output]
+
+
+async def _side_by_side(steps: Steps) -> JsonValue:
+    made = await asyncio.gather(*(steps.run_node("a", f"part {n}") for n in range(3)))
+    return [result.output for result in made]
+
+
+async def _one_fails(steps: Steps) -> JsonValue:
+    await asyncio.gather(steps.run_node("b"), steps.call_tool("explode", {"what": "it"}))
+    return None
+
+
+async def _catch(steps: Steps) -> JsonValue:
+    try:
+        await steps.call_tool("explode", {"what": "it"})
+    except StepFailed as failed:
+        return str(failed)
+    return None
+
+
+async def _for_ever(steps: Steps) -> JsonValue:
+    while True:
+        await steps.run_node("a")
+
+
+async def _wait(steps: Steps) -> JsonValue:
+    await asyncio.sleep(3600)
+    return steps.goal
+
+
+async def _slip(steps: Steps) -> JsonValue:
+    return dict(steps.arguments)["nothing"]
+
+
+async def _nowhere(steps: Steps) -> JsonValue:
+    return (await steps.run_node("aa")).output
+
+
+DEEDS = {
+    "all": _all,
+    "side by side": _side_by_side,
+    "one fails": _one_fails,
+    "catch": _catch,
+    "for ever": _for_ever,
+    "wait": _wait,
+    "slip": _slip,
+    "nowhere": _nowhere,
+}

@@ -26,7 +26,7 @@ async def until_asked(client: Client, run_id: str, count: int = 1) -> list[Human
     """The open tasks of a run, as soon as there are so many."""
     async with asyncio.timeout(30):
         while True:
-            found = [view for view in (await open_tasks(client, time.time())).tasks if view.run_id == run_id]
+            found = list((await open_tasks(client, time.time(), run_id=run_id)).tasks)
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.02)

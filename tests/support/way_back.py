@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from activities.contracts.people import Choice, DecideRequest
+from activities.contracts.people import Choice, DecideRequest, HumanDecision
 from tests.conftest import new_run_id
 from tests.providers.fake_openai import FakeOpenAI, Reply, answer, text
 from tests.support.lineages import started
@@ -42,12 +43,19 @@ SIGNS = "sign"
 
 def team(model_calls: int) -> TeamSpec:
     """Draft, approval, mail, end; so many model calls for the whole of a run."""
-    agents = {name: {"instructions": name, "tier": "small", "limits": {"model_calls": 4}} for name in AGENTS}
+    agents: dict[str, dict[str, Any]] = {
+        name: {"instructions": name, "tier": "small", "limits": {"model_calls": 4}} for name in AGENTS
+    }
     agents["post"]["tools"] = ["send_mail"]
-    person = {"kind": "person", "name": SIGNS, "question": "May it be sent?", "choices": ["approve", "reject"]}
+    person: dict[str, Any] = {
+        "kind": "person",
+        "name": SIGNS,
+        "question": "May it be sent?",
+        "choices": ["approve", "reject"],
+    }
     person["asking"] = {"people": ["ann"], "seconds": 120}
     draft, post, end = ({"kind": "agent", "agent": name} for name in AGENTS)
-    root = {"kind": "pipeline", "name": "flow", "stages": [draft, person, post, end]}
+    root: dict[str, Any] = {"kind": "pipeline", "name": "flow", "stages": [draft, person, post, end]}
     root["budget"] = {"model_calls": model_calls}
     return TeamSpec.model_validate({"team": "flow", "agents": agents, "root": root})
 
@@ -63,8 +71,8 @@ class World:
     """Agents whose key is wrong."""
     answered: list[tuple[str, str]] = field(default_factory=list)
     """Agent and hash of the request, one entry each answer that a model gave."""
-    approvals: Counter[str] = field(default_factory=Counter)
-    """Workflow id of the human task to the approvals that were taken."""
+    asked: list[str] = field(default_factory=list)
+    """The human task, one entry each decision that no record has answered."""
     kills: int = 0
 
     def __enter__(self) -> Self:
@@ -102,6 +110,10 @@ class World:
         """Wait for anything else."""
         return self._do(work)
 
+    @property
+    def _point(self) -> Path:
+        return self.folder / "point"
+
     def mails(self) -> Counter[str]:
         """To whom how many mails were sent."""
         path = self.folder / "effects.txt"
@@ -117,17 +129,15 @@ class World:
                 found.append(workflow_id)
         return found
 
-    def serve(self, point: str = "none") -> None:
-        """A worker process; it kills itself at the point, once."""
+    def serve(self) -> None:
+        """A worker process; it kills itself where ``point`` says, once."""
         self._kill()
-        crashed = self.folder / f"crashed-{self.kills}"
         environment = {
             **os.environ,
             "OSTINATO_HOME": str(self.settings.home),
             "OSTINATO_TOOL_MODULES": "tests.support.tools",
             "OSTINATO_TEST_EFFECTS": str(self.folder / "effects.txt"),
-            "OSTINATO_TEST_CRASH": point,
-            "OSTINATO_TEST_CRASHED": str(crashed),
+            "OSTINATO_TEST_CRASH": f"@{self._point}",
             "TEMPORAL_ADDRESS": self.server.address,
             "OPENAI_BASE_URL": self._fake.base_url,
             "OPENAI_API_KEY": "test-key",
@@ -137,11 +147,15 @@ class World:
 
     def _to_its_end(self, beginning: Coroutine[Any, Any, tuple[RunInput, RunHandle]], point: str) -> RunResult:
         if point != "none":
-            self.serve(point)
-        return self._do(self._attend(beginning))
+            self._point.write_text(point)
+        try:
+            return self._do(self._attend(beginning))
+        finally:
+            self._point.unlink(missing_ok=True)
 
     async def _attend(self, beginning: Coroutine[Any, Any, tuple[RunInput, RunHandle]]) -> RunResult:
         """Bring the run to its end: the dead worker is replaced, and whoever is asked approves."""
+        since = datetime.now(UTC)
         _, handle = await beginning
         ending = asyncio.ensure_future(read_result(handle))
         try:
@@ -153,18 +167,32 @@ class World:
                         self.kills += 1
                         self.serve()
                     await self._approve(handle.id)
+            await self._note_asked(handle.id, since)
             return ending.result()
         finally:
             ending.cancel()
 
     async def _approve(self, run_id: str) -> None:
-        handle = self.deployment.client.get_workflow_handle(f"{run_id}/flow/{SIGNS}/ask")
+        """Say yes where somebody is asked."""
+        handle = self._task(run_id)
         with suppress(RPCError, WorkflowUpdateFailedError):
             described = await handle.describe()
             if described.close_time is None:
                 request = DecideRequest(by="ann", choice=Choice.APPROVE)
                 await handle.execute_update("decide", request, id=f"{described.run_id}")
-                self.approvals[handle.id] += 1
+
+    async def _note_asked(self, run_id: str, since: datetime) -> None:
+        """Note whom this run has asked, if it came so far."""
+        handle = self._task(run_id)
+        with suppress(RPCError, WorkflowFailureError):
+            if (await handle.describe()).start_time >= since:
+                decision: HumanDecision = await handle.result()
+                if not decision.from_record:
+                    self.asked.append(decision.task_id)
+
+    def _task(self, run_id: str) -> WorkflowHandle[Any, HumanDecision]:
+        task_id = f"{run_id}~flow~{SIGNS}~ask"
+        return self.deployment.client.get_workflow_handle(task_id, result_type=HumanDecision)
 
     def _respond(self, body: dict[str, Any]) -> Reply:
         messages = body["messages"]
@@ -195,5 +223,3 @@ class World:
 
 def _hash(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-

@@ -1,18 +1,25 @@
 """A policy file is read strictly: a mistake is one sentence with file and line, and the worker does not start."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.contracts.grants import ArgumentRule, Grant, Verdict
+from activities.contracts.people import Asking
 from activities.errors import ConfigurationInvalid
 from activities.tools.base import collect_tools
 from tests.conftest import Workers
 from tests.support import tools
 from tests.support.scripted import in_order
+from tests.support.teams import one_agent
+from workers.admission import RunOrder, admit
+from workers.deployment import Deployment
 from workers.grants import frozen_grants
 from workers.policy import load_policy
+from workers.runs import start_options
 from workflows.teams.tree import TeamSpec
 
 KNOWN = collect_tools([tools])
@@ -153,3 +160,19 @@ def test_a_tool_that_a_grant_above_does_not_allow_is_refused() -> None:
     tree = {**TREE, "root": {**TREE["root"], "grants": {"send_mail": {}}}}
     with pytest.raises(ConfigurationInvalid, match=r"'a' has the tool 'add', which the grants above it do not allow"):
         frozen_grants(TeamSpec.model_validate(tree))
+
+
+async def test_a_client_that_knows_the_policy_foresees_what_it_will_say(deployment: Deployment, tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "rules:\n  - {tool: book_room, arguments: {room: {pattern: 'b.*'}}, verdict: ask}\n"
+        "  - {tool: send_mail, team: other, verdict: proceed}\n"
+    )
+    knows = replace(deployment, settings=deployment.settings.model_copy(update={"policy": path}))
+    team = one_agent(tools=["send_mail", "book_room", "add"]).model_copy(update={"people": Asking(seconds=7200)})
+    order = RunOrder(goal="Do it.", run_id="foreseen")
+    run, plain = await admit(knows, team, order), await admit(deployment, team, order)
+    assert run.notes == ("the deployment's policy never allows a to call send_mail",)
+    assert (run.people_seconds, plain.people_seconds, plain.notes) == (7200, 0, ())
+    longer = start_options(run)["execution_timeout"] - start_options(plain)["execution_timeout"]
+    assert longer == timedelta(hours=2)

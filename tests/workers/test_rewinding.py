@@ -4,23 +4,20 @@ import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from activities.contracts.failures import FailureKind
-from activities.contracts.messages import ToolCall
 from activities.errors import AuthenticationFailed, ConfigurationInvalid
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
-from tests.support.lineages import echoing, gone_on, mailing, stages, started
-from tests.support.scripted import calls as tool_calls
+from tests.support.lineages import echoing, gone_on, parts, stages, started
 from workers.checkpoints import read_origin
 from workers.lineages import members_of, reruns_of
 from workers.rewinding import Order, find_way, go_on
 from workers.runs import read_result
 from workflows.contracts import RunStatus
-from workflows.teams.tree import PipelineNode, TeamSpec
+from workflows.teams.tree import TeamSpec
 
 
 async def test_a_rewind_pays_only_for_what_has_changed(workers: Workers) -> None:
@@ -79,7 +76,7 @@ async def test_a_tool_that_failed_a_step_is_called_again_and_a_changed_team_pays
     team = stages("a", "b")
     call = {"kind": "call", "name": "read", "tool": "moody", "arguments": {"what": "$input"}}
     team = TeamSpec.model_validate(
-        {**team.model_dump(), "root": {**team.root.model_dump(), "stages": [*_stages(team), call]}}
+        {**team.model_dump(), "root": {**team.root.model_dump(), "stages": [*parts(team), call]}}
     )
     monkeypatch.setenv("OSTINATO_TEST_MOOD", "bad")
     async with workers(echoing) as bench:
@@ -95,11 +92,6 @@ async def test_a_tool_that_failed_a_step_is_called_again_and_a_changed_team_pays
         assert resumed.status is RunStatus.COMPLETE, resumed.failure
         assert str(resumed.output).startswith("good: B(")
         assert [call.instructions for call in bench.provider.calls] == ["a", "b", "B"]
-
-
-def _stages(team: TeamSpec) -> list[Any]:
-    assert isinstance(team.root, PipelineNode)
-    return [stage.model_dump() for stage in team.root.stages]
 
 
 async def test_a_fork_leaves_its_run_alone_and_forks_again(workers: Workers) -> None:
@@ -121,68 +113,6 @@ async def test_a_fork_leaves_its_run_alone_and_forks_again(workers: Workers) -> 
         with pytest.raises(ConfigurationInvalid, match="is there already"):
             await gone_on(deployment, fork, Order("fork", "1", new_id=handle.id))
         assert len(bench.provider.calls) == 6
-
-
-async def test_fresh_makes_all_anew_but_what_is_kept_and_what_was_done_once(workers: Workers, effects: Path) -> None:
-    team = stages("a", "post", "c", tools={"post": ["send_mail"]})
-
-    def mails() -> int:
-        return sum(line.startswith("send_mail") for line in effects.read_text().splitlines())
-
-    before = mails()
-    async with workers(mailing) as bench:
-        deployment = bench.deployment
-        handle = await bench.start(team)
-        assert (await read_result(handle)).status is RunStatus.COMPLETE
-        origin = await read_origin(deployment.client, handle.id)
-        assert [(e.tool, e.step) for e in origin.done_after(origin.kept(origin.find("a")))] == [
-            ("send_mail", "flow/post")
-        ]
-        assert origin.done_after(origin.kept(origin.find("post"))) == ()
-        asked = len(bench.provider.calls)
-        fresh = await gone_on(deployment, handle.id, Order("rewind", "a", fresh=True))
-        assert (fresh.usage.model_calls, len(bench.provider.calls) - asked, mails() - before) == (3, 3, 1)
-        assert [report.repeated for report in fresh.done] == [True]
-        resumed = await gone_on(deployment, handle.id, Order("rewind", "post"))
-        assert resumed.usage.model_calls == 0
-        allowed = await gone_on(deployment, handle.id, Order("rewind", "a", repeat_effects=("send_mail",)))
-        assert (allowed.usage.model_calls, mails() - before) == (0, 2)
-        kept = await gone_on(deployment, handle.id, Order("rewind", "c", repeat_effects=("send_mail",), fresh=True))
-        assert (kept.usage.model_calls, mails() - before) == (0, 2)
-        with pytest.raises(ConfigurationInvalid, match="is no tool of this run that is called once"):
-            await gone_on(deployment, handle.id, Order("rewind", "a", repeat_effects=("send_male",)))
-
-
-async def test_the_same_effect_in_another_turn_is_not_done_twice(workers: Workers, effects: Path) -> None:
-    """A fresh agent thinks first and mails in its second turn; its arguments are spelt differently too."""
-    thinking: list[bool] = []
-
-    def script(call: ProviderCall, index: int) -> ProviderAnswer:
-        if call.instructions == "post" and thinking:
-            turns = sum(m.role == "tool" for m in call.messages)
-            if turns == 0:
-                return tool_calls(("add", {"a": 1, "b": 2}))
-            if turns == 1:
-                spelt = ToolCall(tool_call_id="x", tool="send_mail", arguments='{ "to" : "post" }')
-                return ProviderAnswer(text="", tool_calls=(spelt,), finish_reason="tool_calls")
-            if turns == 2 and "other" in thinking_of:
-                return tool_calls(("send_mail", {"to": "other"}))
-        return mailing(call, index)
-
-    thinking_of: list[str] = []
-    async with workers(script) as bench:
-        handle = await bench.start(stages("a", "post", tools={"post": ["send_mail", "add"]}))
-        assert (await read_result(handle)).status is RunStatus.COMPLETE
-        before = effects.read_text().count("send_mail")
-        thinking.append(True)
-        fresh = await gone_on(bench.deployment, handle.id, Order("rewind", "a", fresh=True))
-        assert fresh.status is RunStatus.COMPLETE
-        assert [(report.ordinal, report.repeated) for report in fresh.done] == [("t2.c0", True)]
-        assert effects.read_text().count("send_mail") == before
-        thinking_of.append("other")
-        other = await gone_on(bench.deployment, handle.id, Order("rewind", "a", fresh=True))
-        assert [report.repeated for report in other.done] == [True, False]
-        assert effects.read_text().count("send_mail") == before + 1
 
 
 async def test_names_of_checkpoints_and_values_are_checked(workers: Workers) -> None:
@@ -237,30 +167,6 @@ async def test_of_two_commands_at_once_one_wins(workers: Workers) -> None:
         assert len(await reruns_of(deployment.store, handle.id)) == 1
 
 
-async def test_an_open_run_is_stopped_first_and_its_effects_stand(workers: Workers, effects: Path) -> None:
-    held = asyncio.Event()
-
-    async def hang(call: ProviderCall, index: int) -> ProviderAnswer:
-        if call.instructions == "c" and not held.is_set():
-            held.set()
-            await asyncio.sleep(60)
-        return mailing(call, index)
-
-    async with workers(hang) as bench:
-        deployment = bench.deployment
-        handle = await bench.start(stages("a", "post", "c", tools={"post": ["send_mail"]}))
-        await asyncio.wait_for(held.wait(), 30)
-        before = effects.read_text().count("send_mail")
-        origin = await read_origin(deployment.client, handle.id)
-        assert origin.is_open
-        assert [checkpoint.commit.key for checkpoint in origin.checkpoints] == ["a", "post"]
-        assert [report.tool for report in origin.done] == ["send_mail"]
-        result = await gone_on(deployment, handle.id, Order("rewind", "a"))
-        assert result.status is RunStatus.COMPLETE
-        assert [call.instructions for call in bench.provider.calls].count("post") == 2
-        assert effects.read_text().count("send_mail") == before
-
-
 async def test_a_terminated_run_is_resumed(workers: Workers) -> None:
     held = asyncio.Event()
 
@@ -278,3 +184,82 @@ async def test_a_terminated_run_is_resumed(workers: Workers) -> None:
         assert [checkpoint.commit.key for checkpoint in origin.checkpoints] == ["a"]
         result = await gone_on(bench.deployment, handle.id, Order("resume"))
         assert (result.status, result.usage.model_calls) == (RunStatus.COMPLETE, 1)
+
+
+async def test_nested_workflows_have_checkpoints_of_their_own(workers: Workers) -> None:
+    inner = {"kind": "pipeline", "name": "inner", "stages": [{"kind": "agent", "agent": name} for name in ("b", "c")]}
+    ends = [{"kind": "agent", "agent": "a"}, inner, {"kind": "agent", "agent": "d"}]
+    team = stages("a", "b", "c", "d")
+    team = TeamSpec.model_validate({**team.model_dump(), "root": {**team.root.model_dump(), "stages": ends}})
+    async with workers(echoing) as bench:
+        deployment = bench.deployment
+        handle = await bench.start(team)
+        assert (await read_result(handle)).status is RunStatus.COMPLETE
+        origin = await read_origin(deployment.client, handle.id)
+        names = [(checkpoint.name, checkpoint.commit.step) for checkpoint in origin.checkpoints]
+        assert names == [
+            ("1", "flow/a"),
+            ("flow/inner:1", "flow/inner/b"),
+            ("flow/inner:2", "flow/inner/c"),
+            ("2", "flow/inner"),
+            ("3", "flow/d"),
+        ]
+        assert [checkpoint.name for checkpoint in origin.kept(origin.find("b"))] == ["1", "flow/inner:1"]
+        fresh = await gone_on(deployment, handle.id, Order("rewind", "flow/inner:1", {"b": "B"}, fresh=True))
+        assert (fresh.output, fresh.usage.model_calls) == ("d(c(B))", 2)
+        kept = await gone_on(deployment, handle.id, Order("rewind", "3"))
+        assert (kept.output, kept.usage.model_calls) == ("d(c(B))", 0)
+        # Back before what was set: it is what it was, and that is on record.
+        before = await gone_on(deployment, handle.id, Order("rewind", "1"))
+        assert before.state[1].value == "c(b(a(Do it.)))"
+
+
+async def test_a_rewind_of_a_rewind_knows_what_was_made_anew(workers: Workers) -> None:
+    async with workers(echoing) as bench:
+        handle = await bench.start(stages("a", "b", "c"))
+        await read_result(handle)
+        orders = (
+            Order("rewind", "1", fresh=True),  # b and c
+            Order("rewind", "2"),
+            Order("rewind", "2", fresh=True),  # c
+            Order("rewind", "0"),
+            Order("rewind", "0", fresh=True),  # all
+            Order("rewind", "3"),
+        )
+        paid = [(await gone_on(bench.deployment, handle.id, order)).usage.model_calls for order in orders]
+    assert paid == [2, 0, 1, 0, 3, 0]
+
+
+async def test_a_run_whose_input_is_gone_is_not_started_again(workers: Workers, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("A note.")
+    async with workers(echoing) as bench:
+        deployment = bench.deployment
+        handle = await bench.start(stages("a"), folder=tmp_path)
+        await read_result(handle)
+        again = await gone_on(deployment, handle.id, Order("rewind", "0"))
+        assert again.usage.model_calls == 0
+        await deployment.store.delete_paths(
+            [path async for path in deployment.store.list_paths(f"lineages/{handle.id}/blobs/")]
+        )
+        with pytest.raises(ConfigurationInvalid, match="is not in the object store any more"):
+            await gone_on(deployment, handle.id, Order("rewind", "0"))
+        reruns = await reruns_of(deployment.store, handle.id)
+    assert len(reruns) == 1
+
+
+async def test_a_fork_may_be_of_a_run_that_is_under_way(workers: Workers) -> None:
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slow(call: ProviderCall, index: int) -> ProviderAnswer:
+        if call.instructions == "b" and "other" not in call.messages[-1].text:
+            held.set()
+            await asyncio.wait_for(let_go.wait(), 30)
+        return echoing(call, index)
+
+    async with workers(slow) as bench:
+        handle = await bench.start(stages("a", "b"))
+        await asyncio.wait_for(held.wait(), 30)
+        forked = await gone_on(bench.deployment, handle.id, Order("fork", "a", {"a": "other"}, new_id=f"{handle.id}-f"))
+        assert (forked.output, forked.usage.model_calls) == ("b(other)", 1)
+        let_go.set()
+        assert (await read_result(handle)).output == "b(a(Do it.))"

@@ -93,7 +93,11 @@ WRONG = {
     "empty": (pipeline, "at least 1 is wanted", "add to stages"),
     "tier": (lambda: tier("larg"), "'larg' is not allowed here", "known are: small"),
     "worker": (lambda: supervisor("s", {"w": {"nod": agent("a")}}), "the field 'nod' is not known", "'node'?"),
-    "team": (lambda: team("t", agent("a"), agents={"a": {"instruction": "x"}}), "the field 'instruction'", "'instructions'?"),
+    "team": (
+        lambda: team("t", agent("a"), agents={"a": {"instruction": "x"}}),
+        "the field 'instruction'",
+        "'instructions'?",
+    ),
 }
 
 

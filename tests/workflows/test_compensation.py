@@ -13,10 +13,17 @@ from activities.contracts.failures import FailureKind
 from activities.errors import AuthenticationFailed
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers
-from tests.support.scripted import calls, in_order, says
+from tests.support.scripted import ScriptedProvider, calls, in_order, says
 from tests.support.supervision import obedient, team
 from tests.support.teams import one_agent
-from workers.runs import read_result, start_run
+from workers.checkpoints import read_origin
+from workers.deployment import Deployment
+from workers.pools import running_pools
+from workers.registration import bind_store
+from workers.rewinding import Order, find_way, go_on
+from workers.runs import read_input, read_result
+from workers.server import ServerInfo
+from workers.spent import with_spent
 from workflows.contracts import RunResult, RunStatus
 from workflows.policies import TOOL_ATTEMPTS
 from workflows.teams.tree import TeamSpec
@@ -45,10 +52,10 @@ async def hang(call: ProviderCall, index: int) -> ProviderAnswer:
     return says("never")
 
 
-async def bench_waits(bench: Bench) -> None:
-    """Until the model was asked."""
+async def bench_waits(bench: Bench, times: int = 1) -> None:
+    """Until the model was asked so often."""
     async with asyncio.timeout(20):
-        while not bench.provider.calls:
+        while len(bench.provider.calls) < times:
             await asyncio.sleep(0.02)
 
 
@@ -199,13 +206,19 @@ async def test_a_partial_result_keeps_its_effects(workers: Workers, ledger: Ledg
 
 async def test_a_compensated_effect_is_made_again_where_the_run_goes_on(workers: Workers, ledger: Ledger) -> None:
     """Its record answers no more: neither for an idempotent tool nor for one that is called once. Each time."""
-    script = [AuthenticationFailed("no key"), AuthenticationFailed("no key"), says("done")]
+    script: list[ProviderAnswer | Exception] = [
+        AuthenticationFailed("no key"),
+        AuthenticationFailed("no key"),
+        says("done"),
+    ]
 
     async with workers(in_order(*script)) as bench:
         run = await bench.admit(pipeline(RESERVE, CHARGE, MAIL, ASK, agents=AGENTS))
         results = [await bench.finish(run)]
-        client = bench.deployment.client
-        results += [await read_result(await start_run(client, run, again=True)) for _ in range(2)]
+        for _ in range(2):
+            origin = await read_origin(bench.deployment.client, run.scope_id)
+            _, handle = await go_on(bench.deployment, find_way(origin, Order("resume")))
+            results += [await read_result(handle)]
     assert [result.status for result in results] == [RunStatus.FAILED, RunStatus.FAILED, RunStatus.COMPLETE]
     assert outcomes(results[1]) == [("reserve_room", "compensated"), ("charge", "compensated"), ("send_mail", "done")]
     assert outcomes(results[2]) == [("reserve_room", "done"), ("charge", "done"), ("send_mail", "done")]
@@ -264,3 +277,66 @@ async def test_effects_that_could_not_be_listed_are_not_made(workers: Workers, l
     assert result.failure
     assert result.failure.kind is FailureKind.LIMIT_EXCEEDED
     assert len(ledger.lines) == len(result.done) == MAX_EFFECTS
+
+
+async def test_what_a_stopped_run_leaves_behind_passes_the_codec(deployment: Deployment, server: ServerInfo) -> None:
+    coded = deployment.settings.model_copy(update={"codec": "tests.support.codecs:Backwards"})
+    await bind_store(deployment.client, deployment.store)
+    ours = await Deployment.connect(coded, address=server.address)
+    provider = ScriptedProvider(hang)
+    async with running_pools(ours, ["workflows", "tools", "models-offline"], {"offline": provider}):
+        bench = Bench(ours, provider)
+        handle = await bench.start(pipeline(RESERVE, ASK, agents=AGENTS))
+        await bench_waits(bench)
+        await handle.cancel()
+        result = await asyncio.wait_for(read_result(handle), 20)
+    raw = (await deployment.client.get_workflow_handle(handle.id).describe()).raw_description.workflow_execution_info
+    assert b"reserved blue" not in raw.memo.SerializeToString()
+    assert [commit.value for commit in result.state] == ["reserved blue"]
+    assert outcomes(result) == [("reserve_room", "compensated")]
+
+
+@pytest.mark.parametrize("how", ["failed", "stopped"])
+async def test_every_repetition_leaves_the_same_behind(workers: Workers, effects: Path, how: str) -> None:
+    inner = {"kind": "pipeline", "name": "inner", "stages": [CHARGE, MAIL]}
+    seen = []
+    async with workers(hang) as bench:
+        for number in range(3):
+            ledger = Ledger(effects)
+            handle = await bench.start(pipeline(RESERVE, inner, BOOM if how == "failed" else ASK, agents=AGENTS))
+            if how == "stopped":
+                await bench_waits(bench, number + 1)
+                await handle.cancel()
+            result = await asyncio.wait_for(read_result(handle), 20)
+            assert result.failure
+            reports = [report.model_dump(exclude={"at", "undo"}) for report in result.done]
+            versions = [(commit.version, commit.step, commit.digest) for commit in result.state]
+            seen.append((ledger.lines, reports, versions, result.failure.message))
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] == [
+        "reserve_room blue 1",
+        "charge 12",
+        "send_mail ann",
+        "refund 12 EUR",
+        "cancel_room blue reserved_blue",
+    ]
+
+
+async def test_of_a_run_that_was_ended_from_outside_the_histories_tell_its_effects(workers: Workers) -> None:
+    """Nothing is undone then: nobody was left to do it. But nothing is forgotten either."""
+    inner = {"kind": "pipeline", "name": "inner", "stages": [CHARGE, MAIL, ASK]}
+    async with workers(hang) as bench:
+        handle = await bench.start(pipeline(RESERVE, inner, agents=AGENTS))
+        await bench_waits(bench)
+        client = bench.deployment.client
+        await handle.terminate("test")
+        child = client.get_workflow_handle(f"{handle.id}/trip/inner", result_type=RunResult)
+        await asyncio.wait_for(read_result(child), 20)
+        result = await with_spent(client, await read_input(client, handle.id), await read_result(handle))
+    told = [(report.tool, report.step, report.outcome.value) for report in result.done]
+    assert told == [
+        ("reserve_room", "trip/reserve", "done"),
+        ("charge", "trip/inner/charge", "compensated"),
+        ("send_mail", "trip/inner/mail", "done"),
+    ]
+    assert result.usage.tool_calls == 3

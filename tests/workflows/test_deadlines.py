@@ -77,10 +77,10 @@ async def test_a_budgets_time_may_end_partial(workers: Workers) -> None:
 
 
 async def test_a_fallback_has_only_the_time_that_is_left(workers: Workers) -> None:
-    stage = {"kind": "agent", "agent": "slow", "timeout_seconds": 0.5, "fallback": {"kind": "agent", "agent": "slow"}}
+    stage = {"kind": "agent", "agent": "slow", "timeout_seconds": 0.5, "fallback": {"kind": "agent", "agent": "slow_too"}}
     async with workers(slow) as bench:
         began = time.monotonic()
-        result = await bench.run(made_of({"kind": "pipeline", "stages": [stage], "seconds": 2}))
+        result = await bench.run(made_of({"kind": "pipeline", "stages": [stage], "seconds": 2}, None, "slow", "slow_too"))
         took = time.monotonic() - began
     assert kind(result) is FailureKind.DEADLINE_EXCEEDED
     assert [step.step for step in result.steps] == ["pipeline/slow", "pipeline/slow/fallback"]

@@ -20,7 +20,7 @@ def team(stage: dict[str, Any], *, root: bool = False, **limits: Any) -> TeamSpe
     """A stage by the agent ``bad`` and what stands in for it; as a root, or in a pipeline before the agent ``last``."""
     node = {"kind": "agent", "agent": "bad", **stage}
     last = {"kind": "agent", "agent": "last"}
-    names = ("bad", "good", "last")
+    names = ("bad", "worse", "good", "last")
     return TeamSpec.model_validate(
         {
             "team": "t",
@@ -33,7 +33,7 @@ def team(stage: dict[str, Any], *, root: bool = False, **limits: Any) -> TeamSpe
 
 def bad(call: ProviderCall, index: int) -> ProviderAnswer:
     del index
-    if "bad" in call.instructions:
+    if call.instructions in {"You are bad.", "You are worse."}:
         raise AuthenticationFailed("no key")
     return says(f"{call.instructions.removeprefix('You are ')} read {call.messages[-1].text[-20:]}")
 
@@ -82,14 +82,14 @@ async def test_the_same_agent_on_another_tier(workers: Workers) -> None:
     async with workers(first_fails) as bench:
         run = await bench.admit(team({"fallback": {"kind": "tier", "tier": "frontier"}}, root=True))
         result = await bench.finish(run)
-    assert set(run.plans) == {"bad", "bad@frontier", "good", "last"}
+    assert set(run.plans) == {"bad", "bad@frontier", "worse", "good", "last"}
     assert (result.status, result.output) == (RunStatus.COMPLETE, "done")
     assert [step.step for step in result.steps] == ["bad", "bad/fallback"]
     assert seen == ["You are bad."] * 2
 
 
 async def test_a_fallback_has_a_fallback(workers: Workers) -> None:
-    inner = {"kind": "agent", "agent": "bad", "fallback": {"kind": "constant", "value": 1}}
+    inner = {"kind": "agent", "agent": "worse", "fallback": {"kind": "constant", "value": 1}}
     async with workers(bad) as bench:
         result = await bench.run(team({"fallback": inner}, root=True))
     assert (result.status, result.output) == (RunStatus.PARTIAL, 1)

@@ -1,18 +1,20 @@
 """The gate asks people: a call is made with their yes, with their arguments, or not at all."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from activities.contracts.failures import FailureKind
 from activities.contracts.people import Asking, Choice, DecideRequest, HumanDecision
 from tests.conftest import Bench, Workers
 from tests.support.scripted import calls, in_order, says
 from tests.support.teams import one_agent
-from workers.runs import RunHandle, read_result
+from workers.runs import RunHandle, read_result, start_run
 from workflows.contracts import RunResult, RunStatus
 from workflows.teams.tree import TeamSpec
 
@@ -35,15 +37,19 @@ def verdicts(result: RunResult) -> list[tuple[str, str]]:
 
 async def decide(bench: Bench, task: str, **said: Any) -> HumanDecision:
     """Decide a human task as soon as it is there."""
+    await opens(bench, task)
     handle = bench.deployment.client.get_workflow_handle(task)
     request = DecideRequest(**{"by": "petra", **said})
+    return cast("HumanDecision", await handle.execute_update("decide", request, result_type=HumanDecision))
+
+
+async def opens(bench: Bench, task: str) -> datetime:
+    """When a human task was opened, as soon as it is."""
     async with asyncio.timeout(20):
         while True:
             try:
-                return await handle.execute_update("decide", request, result_type=HumanDecision)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
+                return (await bench.deployment.client.get_workflow_handle(task).describe()).start_time
+            except RPCError:
                 await asyncio.sleep(0.05)  # it is not open yet
 
 
@@ -123,20 +129,10 @@ async def test_a_call_node_that_a_person_rejects_fails_as_not_allowed(workers: W
 async def test_the_time_of_people_is_not_the_agents(workers: Workers, noted: Path) -> None:
     async with workers(in_order(calls(("send_mail", {"to": "ann"})), says("done"))) as bench:
         handle = await bench.start(mail_team(limits={"seconds": 1.5}))
-        task = bench.deployment.client.get_workflow_handle(f"{handle.id}~a~t1.c0.ask")
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    opened = (await task.describe()).start_time
-                    break
-                except RPCError:
-                    await asyncio.sleep(0.05)  # it is not open yet
-        while (await bench.deployment.client.get_workflow_handle(handle.id).describe()).status == 1:
-            import datetime
-
-            if (datetime.datetime.now(datetime.UTC) - opened).total_seconds() > 2.5:
-                break
-            await asyncio.sleep(0.1)
+        opened = await opens(bench, f"{handle.id}~a~t1.c0.ask")
+        while datetime.now(UTC) < opened + timedelta(seconds=2.5):
+            assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+            await asyncio.sleep(0.1)  # time has to pass: more than the agent has
         await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.APPROVE)
         result = await ends(handle)
     assert (result.status, result.output) == (RunStatus.COMPLETE, "done")
@@ -150,4 +146,29 @@ async def test_nobody_decides_in_time(workers: Workers, noted: Path) -> None:
     assert result.failure
     assert result.failure.kind is FailureKind.DEADLINE_EXCEEDED
     assert verdicts(result) == [("ask", "grant"), ("block", "nobody")]
+    assert sent(noted) == []
+
+
+async def test_a_run_of_the_same_lineage_asks_nobody_again(workers: Workers, noted: Path) -> None:
+    wanted = calls(("send_mail", {"to": "ann"}), ("send_mail", {"to": "eve"}))
+    async with workers(in_order(wanted, says("done"))) as bench:
+        run = await bench.admit(mail_team())
+        handle = await start_run(bench.deployment.client, run)
+        await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.APPROVE)
+        await decide(bench, f"{handle.id}~a~t1.c1.ask", choice=Choice.EDIT, arguments='{"to": "bob"}')
+        first = await ends(handle)
+        again = await ends(await start_run(bench.deployment.client, run.model_copy(update={"run_id": "another"})))
+    assert sent(noted) == ["ann", "bob"]
+    assert (again.status, again.output, again.usage.model_calls) == (RunStatus.COMPLETE, "done", 0)
+    assert {("proceed", "petra"), ("edit", "petra")} <= set(verdicts(first)) & set(verdicts(again))
+
+
+async def test_decisions_outlive_a_continue_as_new(workers: Workers, noted: Path) -> None:
+    grants = {"send_mail": {"arguments": {"to": {"one_of": ["bob"]}}}}
+    script = in_order(calls(("send_mail", {"to": "ann"})), calls(("add", {"a": 1, "b": 2})), says("done"))
+    async with workers(script) as bench:
+        team = one_agent(tools=["send_mail", "add"], grants=grants)
+        handle = await bench.start(team, max_history_events=1)
+        result = await ends(handle)
+    assert (result.status, verdicts(result)) == (RunStatus.COMPLETE, [("block", "grant")])
     assert sent(noted) == []

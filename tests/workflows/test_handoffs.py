@@ -11,7 +11,7 @@ import pytest
 
 from activities.contracts.failures import FailureKind
 from activities.contracts.handoffs import MAX_OWNERS, RejectionReason
-from activities.errors import AuthenticationFailed, ConfigurationInvalid
+from activities.errors import AuthenticationFailed, ConfigurationInvalid, ModelNotFound
 from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers, new_run_id
 from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
@@ -102,7 +102,10 @@ async def test_a_worker_that_lacks_the_tool_rejects_and_the_subtask_is_re_routed
     agents = {name: {"instructions": name, "tools": ["add", "send_mail"]} for name in "ab"}
     agents["a"]["tier"], agents["b"]["tier"] = "small", "mid"
     spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": REROUTED}, extra="forbid")
-    able, lacking = Named("openai", calls(("add", {"a": 1, "b": 2})), says("3")), Named("anthropic")
+    able, lacking = (
+        Named("openai", calls(("add", {"a": 1, "b": 2})), says("3")),
+        Named("anthropic", *[ModelNotFound("asked")] * 9),
+    )
     async with with_other_models(deployment, "add", able, lacking) as bench:
         run = await admitted(bench, spec)
     assert run.status is RunStatus.COMPLETE
@@ -218,6 +221,19 @@ async def test_input_that_does_not_fit_is_refused_before_anything_is_paid(
     assert result.failure
     assert result.failure.kind is FailureKind.HANDOFF_REJECTED
     assert problem in result.failure.message
+    assert len(bench.provider.calls) == 1
+
+
+@pytest.mark.parametrize("root", ["line", "write"])
+async def test_what_a_root_is_given_is_the_goal(workers: Workers, root: str) -> None:
+    spec = team(WRITE)
+    node = spec.root if root == "line" else AgentNode(agent="write")
+    spec = spec.model_copy(update={"root": node.model_copy(update={"input": {"type": "string", "pattern": "^Do"}})})
+    async with workers(roles(write="text")) as bench:
+        good, bad = await bench.run(spec, "Do it."), await bench.run(spec, "Leave it.")
+    assert good.output == "text"
+    assert bad.failure
+    assert bad.failure.message.startswith(f"{root} does not take the step: its input does not fit: $: 'Leave it.'")
     assert len(bench.provider.calls) == 1
 
 

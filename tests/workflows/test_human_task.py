@@ -168,16 +168,15 @@ async def test_the_query_and_the_history_tell_the_same(workers: Workers) -> None
         handle = bench.deployment.client.get_workflow_handle(view.task_id)
         asked = HumanTaskView.model_validate(await handle.query("task"))
         read = (await read_task(bench.deployment.client, view.task_id, time.time())).view
-        description = await handle.describe()
         await decide(bench.deployment.client, view.task_id, DecideRequest(by="ben", choice=Choice.REJECT))
     assert asked == read == view
     assert (view.reasons, view.context, view.people) == (("a rule",), {"a": 1}, ("Nora Ek", "ben"))
-    assert description.static_details is None or isinstance(await description.static_details(), str | None)
 
 
 async def test_a_person_approves_edits_or_rejects_a_stage(workers: Workers) -> None:
+    """With nothing kept in memory: every task of every workflow is a replay."""
     team = TeamSpec.model_validate(REVIEW)
-    async with workers(NOBODY) as bench:
+    async with workers(NOBODY, workflow_cache=0) as bench:
         client = bench.deployment.client
         handles = [await bench.start(team) for _ in range(3)]
         views = [(await until_asked(client, handle.id))[0] for handle in handles]
@@ -229,11 +228,10 @@ async def test_nobody_is_asked_twice_in_a_lineage(workers: Workers) -> None:
         (view,) = await until_asked(client, run.scope_id)
         await decide(client, view.task_id, DecideRequest(by="nora", choice=Choice.EDIT, answer="mine"))
         await first.result()
-        again = RunResult.model_validate(
-            await client.execute_workflow(
-                "pipeline", run, id=f"{run.scope_id}-f", task_queue=steps.WORKFLOW_QUEUE, result_type=RunResult
-            )
+        fork = await client.start_workflow(
+            "pipeline", run, id=f"{run.scope_id}-f", task_queue=steps.WORKFLOW_QUEUE, result_type=RunResult
         )
+        again = await asyncio.wait_for(read_result(fork), 30)
         fresh = run.model_copy(update={"generation": 1})
         anew = await client.start_workflow("pipeline", fresh, id=f"{run.scope_id}-n", task_queue=steps.WORKFLOW_QUEUE)
         (asked,) = await until_asked(client, f"{run.scope_id}-n")
@@ -249,9 +247,9 @@ async def test_an_expired_approval_is_not_used_again(workers: Workers) -> None:
         view = await task_of(bench, action=PAY, asking={"people": ["ben"], "seconds": 0.8, "valid_seconds": 0.001})
         said = await decide(client, view.task_id, says_yes("ben"))
         handle = client.get_workflow_handle(view.task_id)
-        await handle.result()
+        await asyncio.wait_for(handle.result(), 30)
         task = await _input_of(bench, view)
-        found = await client.execute_workflow("human_task", task, id=view.task_id, task_queue=steps.WORKFLOW_QUEUE)
+        found = await _again(bench, task, view.task_id)
         assert (found["by"], found["from_record"]) == ("ben", True)
         async with asyncio.timeout(10):
             while time.time() <= (said.expires_at or 0):
@@ -261,9 +259,17 @@ async def test_an_expired_approval_is_not_used_again(workers: Workers) -> None:
         (view,) = await until_asked(client, view.run_id)
         assert await refusal(bench, view.task_id, by="ben", choice="approve", action=said.action) == "action_changed"
         second = await decide(client, view.task_id, says_yes("ben", reason="still"))
-        assert (await again.result())["reason"] == "still"
-        third = await client.execute_workflow("human_task", late, id=view.task_id, task_queue=steps.WORKFLOW_QUEUE)
+        assert (await asyncio.wait_for(again.result(), 30))["reason"] == "still"
+        third = await _again(bench, late, view.task_id)
         assert (third["reason"], third["action"]) == ("still", second.action)
+
+
+async def _again(bench: Bench, task: HumanTask, task_id: str) -> dict[str, Any]:
+    """The same question once more."""
+    handle = await bench.deployment.client.start_workflow(
+        "human_task", task, id=task_id, task_queue=steps.WORKFLOW_QUEUE
+    )
+    return dict(await asyncio.wait_for(handle.result(), 30))
 
 
 async def _input_of(bench: Bench, view: HumanTaskView) -> HumanTask:
@@ -346,3 +352,31 @@ async def test_a_killed_worker_and_a_killed_server_keep_the_question(
         said = await decide(deployment.client, view.task_id, says_yes())
         result = await asyncio.wait_for(read_result(handle), 30)
     assert (said.by, result.output) == ("nora", "approved")
+
+
+async def test_a_person_stands_in_and_is_told_why(workers: Workers) -> None:
+    """What people read may be long, of any script, and full of Markdown that must not be obeyed."""
+    question = "Who fixes it? ![x](http://example.com/x.png) ``` # no heading " + "\U0001f642" * 3000
+    stage = {
+        "kind": "call",
+        "name": "risky",
+        "tool": "explode",
+        "arguments": {"what": "$goal"},
+        "fallback": {"kind": "person", "name": "clerk", "question": question, "asking": {"people": ["nora"]}},
+    }
+    team = TeamSpec.model_validate({"team": "t", "root": {"kind": "pipeline", "stages": [stage]}})
+    async with workers(NOBODY) as bench:
+        client = bench.deployment.client
+        handle = await bench.start(team)
+        (view,) = await until_asked(client, handle.id)
+        description = await client.get_workflow_handle(view.task_id).describe()
+        shown = await description.static_details()
+        await decide(client, view.task_id, DecideRequest(by="nora", choice=Choice.ANSWER, answer={"by": "hand"}))
+        result = await asyncio.wait_for(read_result(handle), 30)
+    assert view.step == "pipeline/risky/fallback"
+    assert view.handoff is not None
+    assert any("risky failed, clerk stands in" in line for line in view.handoff.decisions)
+    assert (result.output, result.steps[-1].agent) == ({"by": "hand"}, "t/clerk@1")
+    assert shown is not None
+    assert shown.startswith("````text\nWho fixes it?")
+    assert len(shown.encode()) < 10_000

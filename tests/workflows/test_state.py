@@ -11,8 +11,8 @@ from tests.conftest import Workers
 from tests.support.scripted import in_order, says
 from tests.support.supervision import SUBTASKS, failing, team
 from workers.runs import left_behind, read_result
-from workers.states import read_state
-from workflows.contracts import RunResult, RunStatus
+from workers.states import RunStateView, read_state
+from workflows.contracts import RunResult, RunStatus, StateCommit
 from workflows.run_state import MAX_STATE_BYTES
 from workflows.stopped import MAX_VALUE_BYTES, MAX_VALUES_BYTES
 from workflows.teams.tree import TeamSpec
@@ -141,3 +141,23 @@ async def test_the_same_run_has_the_same_versions_and_digests(workers: Workers) 
         results = [await bench.run(pipeline(stage("one", "echo", text='{"b": 1, "a": [2]}'), ASK)) for _ in range(2)]
     one, other = ([(c.version, c.key, c.step, c.digest) for c in result.state] for result in results)
     assert one == other
+
+
+def test_between_two_versions_is_what_differs_in_value() -> None:
+    def commit(version: int, key: str, value: str) -> StateCommit:
+        digest = value * 40
+        return StateCommit(version=version, key=key, step=f"flow/{key}", digest=digest, size_bytes=3, value=value)
+
+    view = RunStateView(
+        "r", "running", (commit(1, "x", "a"), commit(2, "y", "b"), commit(3, "x", "c"), commit(4, "x", "a"))
+    )
+    changes = {
+        pair: [(k, b and b.version, a and a.version) for k, b, a in view.between(*pair)]
+        for pair in [(0, 2), (1, 3), (1, 4), (3, 0)]
+    }
+    assert changes == {
+        (0, 2): [("x", None, 1), ("y", None, 2)],
+        (1, 3): [("x", 1, 3), ("y", None, 2)],
+        (1, 4): [("y", None, 2)],
+        (3, 0): [("x", 3, None), ("y", 2, None)],
+    }

@@ -2,27 +2,29 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 
+from activities.contracts.failures import FailureKind
 from activities.contracts.grants import Verdict
-from activities.contracts.handoffs import RejectionReason
+from activities.contracts.handoffs import MAX_OWNERS, RejectionReason
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
 from tests.support.scripted import calls, says
+from tests.workflows.test_session import talk
+from workers.runs import read_input, read_result
 from workflows.contracts import RunStatus
 from workflows.teams.tree import TeamSpec
 
 
-def team(spacious: tuple[str, ...] = (), **agents: dict[str, Any]) -> TeamSpec:
-    """Agents by name, the first one is the root."""
-    limits = {name: {"limits": {"model_calls": 500}} for name in spacious}
+def team(root: dict[str, Any] | None = None, /, **agents: dict[str, Any]) -> TeamSpec:
+    """Agents by name; the first one is the root, where none is given."""
     specs = {
-        name: {"instructions": f"You are {name}. Do it.", "tier": "small", **limits.get(name, {}), **agent}
-        for name, agent in agents.items()
+        name: {"instructions": f"You are {name}. Do it.", "tier": "small", **agent} for name, agent in agents.items()
     }
-    root = {"kind": "agent", "agent": next(iter(specs))}
+    root = root or {"kind": "agent", "agent": next(iter(specs))}
     return TeamSpec.model_validate({"team": "t", "agents": specs, "root": root}, extra="forbid")
 
 
@@ -112,7 +114,7 @@ async def test_each_owner_has_its_own_limits(workers: Workers) -> None:
 
 
 async def test_a_transfer_survives_continue_as_new_in_a_workflow_of_its_own(workers: Workers) -> None:
-    spec = team(("a",), a={"transfers_to": ["b"]}, b={"tools": ["add"]})
+    spec = team(a={"transfers_to": ["b"], "limits": {"model_calls": 500}}, b={"tools": ["add"]})
     adding = [calls(("add", {"a": n, "b": 1})) for n in range(4)]
     async with workers(playing(a=[to("b")], b=[*adding, says("done")])) as bench:
         handle = await bench.start(spec, max_history_events=12)
@@ -126,16 +128,11 @@ async def test_a_transfer_survives_continue_as_new_in_a_workflow_of_its_own(work
 
 
 async def test_an_agent_may_read_the_state_and_asking_for_what_it_has_is_counted(workers: Workers) -> None:
-    agents = {
-        "a": {"instructions": "You are a.", "tier": "small"},
-        "b": {"instructions": "You are b.", "tier": "small", "tools": ["read_state"]},
-    }
     stages = [
         {"kind": "agent", "agent": "a", "key": "facts"},
         {"kind": "agent", "agent": "b", "needs": ["facts"]},
     ]
-    root = {"kind": "pipeline", "stages": stages}
-    spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": root}, extra="forbid")
+    spec = team({"kind": "pipeline", "stages": stages}, a={}, b={"tools": ["read_state"]})
     reads = [calls(("read_state", {"key": "facts"})), calls(("read_state", {"key": "no-such"})), says("read")]
     async with workers(playing(a=[says("x" * 10_000)], b=reads)) as bench:
         result = await bench.run(spec)
@@ -162,8 +159,8 @@ async def test_a_rejected_transfer_comes_back_to_who_wanted_it(workers: Workers)
 
 async def test_the_owners_of_one_step_are_bounded(workers: Workers) -> None:
     names = [f"a{number}" for number in range(MAX_OWNERS + 1)]
-    spec = team(**{name: {"transfers_to": [after]} for name, after in zip(names, names[1:], strict=False)}, a16={})
-    script = playing(**{name: [to(after)] for name, after in zip(names, names[1:], strict=False)}, a16=[])
+    spec = team(**{name: {"transfers_to": [after]} for name, after in pairwise(names)}, a16={})
+    script = playing(**{name: [to(after)] for name, after in pairwise(names)}, a16=[])
 
     def last_goes_on(call: ProviderCall, index: int) -> ProviderAnswer:
         refused = call.messages[-1].role == "tool"
@@ -180,11 +177,9 @@ async def test_the_owners_of_one_step_are_bounded(workers: Workers) -> None:
 
 async def test_a_nested_step_is_handed_on_within_its_node_and_what_it_spent_adds_up(workers: Workers) -> None:
     """As a workflow of its own: it knows the agents that its step may come to, and nobody else."""
-    agents = {name: {"instructions": f"You are {name}.", "tier": "small"} for name in ("a", "b", "c")}
-    agents["a"] |= {"transfers_to": ["b"], "limits": {"model_calls": 500}}
+    a = {"transfers_to": ["b"], "limits": {"model_calls": 500}}
     stages = [{"kind": "agent", "agent": "a", "budget": {"model_calls": 3}}, {"kind": "agent", "agent": "c"}]
-    root = {"kind": "pipeline", "stages": stages}
-    spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": root}, extra="forbid")
+    spec = team({"kind": "pipeline", "stages": stages}, a=a, b={}, c={})
     async with workers(playing(a=[to("b")], b=[says("from b")], c=[says("end")])) as bench:
         handle = await bench.start(spec)
         result = await read_result(handle)
@@ -196,11 +191,8 @@ async def test_a_nested_step_is_handed_on_within_its_node_and_what_it_spent_adds
 
 
 async def test_the_node_s_budget_holds_for_all_owners_together(workers: Workers) -> None:
-    agents = {name: {"instructions": f"You are {name}.", "tier": "small"} for name in ("a", "b")}
-    agents["a"] |= {"transfers_to": ["b"]}
-    agents["b"] |= {"tools": ["add"]}
     root = {"kind": "agent", "agent": "a", "budget": {"model_calls": 2}}
-    spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": root}, extra="forbid")
+    spec = team(root, a={"transfers_to": ["b"]}, b={"tools": ["add"]})
     async with workers(playing(a=[to("b")], b=[calls(("add", {"a": 1, "b": 2}))])) as bench:
         result = await bench.run(spec)
     assert result.failure
@@ -210,8 +202,13 @@ async def test_the_node_s_budget_holds_for_all_owners_together(workers: Workers)
 
 async def test_a_session_goes_on_after_a_transfer(workers: Workers) -> None:
     spec = team(a={"transfers_to": ["b"]}, b={})
-    async with workers(playing(a=[to("b"), says("a again")], b=[says("from b")])) as bench:
-        session = await start_session(bench, spec)
-        first, second = [await send(session, text) for text in ("one", "two")]
-    assert (first.output, second.output) == ("from b", "a again")
-    assert second.total.model_calls == 3
+    turns = playing(a=[says("hello"), to("b"), says("a again")], b=[says("from b")])
+    async with workers(turns) as bench:
+        session = await talk(bench.deployment, spec)
+        replies = [await session.say(text) for text in ("one", "two", "three")]
+        await session.end()
+    assert [reply.output for reply in replies] == ["hello", "from b", "a again"]
+    assert replies[-1].total.model_calls == 4
+    seen_by_b, seen_last = ([m.text for m in call.messages] for call in bench.provider.calls[2:])
+    assert seen_by_b[:2] == ["one", "hello"], "the conversation goes on with the next owner"
+    assert [text.split("\n")[0] for text in seen_last] == ["one", "hello", "two", "from b", "three"]

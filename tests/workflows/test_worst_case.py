@@ -14,6 +14,7 @@ from tests.conftest import Workers
 from tests.support.scripted import calls, in_order, says
 from workflows.contracts import ModelRoute, NodePlan, RunStatus
 from workflows.teams.bounds import MAX_ASKS, dispatches, longest_seconds
+from workflows.teams.patience import patience_seconds
 from workflows.teams.tree import SupervisorNode, TeamSpec
 from workflows.teams.worst_case import cheapest, worst_case
 
@@ -192,7 +193,7 @@ def test_a_budget_bounds_and_the_cheapest_is_never_above_the_worst(
         ({"kind": "pipeline", "stages": [agent("a"), agent("a", key="b")], "seconds": 150}, 150),
         ({"kind": "person", "asking": {"seconds": 500}}, 500),
         (agent("a", budget={"on_breach": "ask", "asking": {"seconds": 50}}), 100 + MAX_ASKS * 50),
-        (agent("a", grants={"echo": {"ask": True}}), 100 + 3 * 7 * 86_400),
+        (agent("a", grants={"echo": {"ask": True}}), 100 + 3 * MAX_ASKS * 7 * 86_400),
         ({"kind": "supervisor", "workers": {"a": {"node": agent("a")}}, "seconds": 900, "synthesis": agent("a")}, 1000),
         ({"kind": "workflow", "workflow": "own", "nodes": {"a": agent("a")}, "seconds": 70}, 70),
     ],
@@ -200,3 +201,10 @@ def test_a_budget_bounds_and_the_cheapest_is_never_above_the_worst(
 def test_time_is_bounded_by_every_way(root: dict[str, Any], seconds: float) -> None:
     spec = team(root, a={"tools": ["echo"], "limits": {"seconds": 100, "tool_calls": 3}})
     assert longest_seconds(spec, spec.root, {}) == seconds
+
+
+def test_a_run_is_not_ended_while_a_person_thinks_whom_the_policy_asks() -> None:
+    spec = team(agent("a"), a={"tools": ["send_mail"], "limits": {"tool_calls": 2}})
+    effectful = {"a": NodePlan(profile="0" * 40, effects=("send_mail",))}
+    assert patience_seconds(spec, effectful, spec.root) == 2 * spec.people.seconds
+    assert patience_seconds(spec, {"a": NodePlan(profile="0" * 40)}, spec.root) == 0

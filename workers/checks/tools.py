@@ -69,7 +69,7 @@ def grants(view: TeamView) -> Findings:
                 yield _refused(at, f"{place.label} has", tool, f"its own grants ({_list(granted)})")
             yield from _allowed(place, at, f"{place.label} has", tool)
     for name, agent in view.team.agents.items():
-        own: Grants = getattr(agent, "grants", None) or {}
+        own: Grants = agent.grants
         here = ("agents", name, "grants")
         yield from _unused(here, f"the agent {name!r} grants the tool", own, agent.tools, "it does not have")
         yield from _conditions(view, here, f"the agent {name!r}", own)

@@ -124,7 +124,7 @@ class HumanTaskWorkflow:
             found = (await asyncio.shield(record)).decision
         except asyncio.CancelledError:
             # The run is stopped: a person's decision is kept for the one that goes on from here.
-            with suppress(TimeoutError):
+            with suppress(Exception):
                 await asyncio.wait_for(asyncio.shield(record), RECORD_SECONDS)
             raise
         except Exception as error:

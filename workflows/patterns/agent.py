@@ -45,6 +45,7 @@ async def _work(frame: Frame) -> RunResult:
         raise ConfigurationInvalid(f"the workflow 'agent' is no {node.kind}", fix="start it as its kind says")
 
     def boundary(state: AgentState) -> None:
-        continue_when_long(frame.run, state.model_copy(update={"done": tuple(frame.done)}))
+        held = {"done": tuple(frame.done), "decisions": tuple(frame.decisions)}
+        continue_when_long(frame.run, state.model_copy(update=held))
 
     return await run_own(frame, node, state=frame.run.state, boundary=boundary)

@@ -23,10 +23,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import failure_of
     from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
-    from workflows.needs import known
     from workflows.nodes import run_node
     from workflows.results import together
-    from workflows.stages import inline_stages, stage_task
+    from workflows.stages import inline_stages, stage_task, unread
     from workflows.teams.tree import Node, PipelineNode, node_key
 
 
@@ -53,6 +52,7 @@ async def _work(frame: Frame) -> RunResult:
     seconds = deadline - workflow.time()
     inline = inline_stages(frame.run.team, node.stages)
     done: list[RunResult] = []
+    missing: list[str] = []
     output = frame.task.inputs.get("input")
     failure: FailureDetail | None = None
     for index, stage in enumerate(node.stages):
@@ -60,15 +60,16 @@ async def _work(frame: Frame) -> RunResult:
         if workflow.time() >= deadline:
             failure = failure_of(_too_late(node, stage, seconds), agent=node.name, step=frame.path)
             break
-        task = stage_task(frame.task.goal or frame.task.prompt, output, known(frame.step()), deadline - workflow.time())
+        task = stage_task(frame.task.goal or frame.task.prompt, output, deadline - workflow.time())
         result = await run_node(frame.step(node_key(stage)), stage, task, inline=index in inline)
         done.append(result)
+        missing += unread(stage, output)
         if result.status is RunStatus.FAILED:
             failure = result.failure
             break
         # A stage that was left out passes on what it was given.
         output = result.output if result.output is not None or result.status is RunStatus.COMPLETE else output
-    partial = any(result.status is RunStatus.PARTIAL for result in done)
+    partial = missing or any(result.status is RunStatus.PARTIAL for result in done)
     status = RunStatus.FAILED if failure else RunStatus.PARTIAL if partial else RunStatus.COMPLETE
     thread = done[-1].thread if done else None
     made = [result for result in done if result.status is not RunStatus.FAILED and result.output is not None]
@@ -77,6 +78,7 @@ async def _work(frame: Frame) -> RunResult:
         status=status,
         output=None if failure else output,
         so_far=made[-1].output if failure and made else None,
+        missing=missing,
         failure=failure,
         thread=thread,
     )

@@ -22,7 +22,7 @@ PATTERN_EVENTS = 4_000
 CALL_EVENTS = 6
 """Of one activity: scheduled, started, completed, and the workflow task after it."""
 MAX_ASKS = 3
-"""Times that a person is asked for more of one budget."""
+"""Times that a person is asked for more of one budget, and about one call (``workflows.gate``)."""
 CHILD_EVENTS = 9
 """Of one child workflow: initiated, started, completed, and two workflow tasks."""
 
@@ -53,7 +53,7 @@ def _own(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], asked: f
         case AgentNode():
             return sum(_agent(team, name, asked) for name in owners(team, node.agent))
         case CallNode():
-            wait = team.people.seconds if node.tool in asked else 0
+            wait = MAX_ASKS * team.people.seconds if node.tool in asked else 0
             return tool_schedule_to_close(tool_seconds.get(node.tool, 60.0)).total_seconds() + wait
         case SupervisorNode() if node.phases:
             return node.phases.total
@@ -76,8 +76,8 @@ def _least(seconds: float, bound: float | None) -> float:
 def _agent(team: TeamSpec, name: str, asked: frozenset[str]) -> float:
     """An agent's own time, and that of the people who are asked for its calls: it does not count against its own."""
     agent = team.agents[name]
-    own = {tool for tool, grant in getattr(agent, "grants", {}).items() if grant.ask}
-    asks = agent.limits.tool_calls if (own | asked) & set(agent.tools) else 0
+    own = {tool for tool, grant in agent.grants.items() if grant.ask}
+    asks = MAX_ASKS * agent.limits.tool_calls if (own | asked) & set(agent.tools) else 0
     return agent.limits.seconds + asks * team.people.seconds
 
 

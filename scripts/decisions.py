@@ -1,0 +1,35 @@
+"""What gates and people said to the proposed actions of a run, as text and as JSON."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from workflows.contracts import DecisionReport
+
+MAX_LINES = 50
+
+
+def decision_objects(reports: Sequence[DecisionReport]) -> list[dict[str, Any]]:
+    """The decisions as JSON, in the order in which they were made. Every key is always there."""
+    return [
+        {
+            "step": one.step,
+            "call": one.ordinal,
+            "tool": one.tool,
+            "verdict": one.verdict.value,
+            "by": one.by,
+            "reason": one.reason,
+            "rule": one.rule,
+        }
+        for one in reports
+    ]
+
+
+def decision_lines(reports: Sequence[DecisionReport]) -> Iterator[str]:
+    """One line each, the last ones where there are many."""
+    if len(reports) > MAX_LINES:
+        yield f"{len(reports) - MAX_LINES} earlier decisions are in --json"
+    for one in reports[-MAX_LINES:]:
+        where = f"{one.step} {one.ordinal}".rstrip()
+        rule = f" ({one.rule})" if one.rule else ""
+        why = f": {one.reason}" if one.reason else ""
+        yield f"decision {where}: {one.tool}: {one.verdict.value} by {one.by or 'the gate'}{rule}{why}"
