@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shlex
 import string
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from pydantic import JsonValue
 
-from activities.contracts.effects import EffectReport
 from activities.errors import ConfigurationInvalid
 from scripts.attendance import Attendance
+from scripts.effects import effect_lines, effect_objects
 from scripts.lookup import find_run
 from scripts.plan import Plan
 from scripts.session import Session, check_keys, log_to_file, open_existing, pools_of
@@ -30,8 +31,6 @@ from workflows.contracts import RunInput, RunResult
 from workflows.teams.tree import TeamSpec
 
 Switch = Annotated[bool, Parameter(negative="")]
-SHOWN = 50
-"""Effects that are listed one by one."""
 _DONE = {"resume": "resumed as", "rewind": "rewound:", "fork": "forked as"}
 
 
@@ -63,7 +62,7 @@ class Options:
 NOTHING_ELSE = Options()
 
 
-async def carry_out(run_id: str, order: Order, output: Output, *, confirmed: bool = True, options: str = "") -> int:
+async def carry_out(run_id: str, order: Order, output: Output, *, confirmed: bool = True) -> int:
     """Go on from a run and follow what goes on to its end; the exit code.
 
     Args:
@@ -71,7 +70,6 @@ async def carry_out(run_id: str, order: Order, output: Output, *, confirmed: boo
         order: what is wanted.
         output: where it is said.
         confirmed: whether effects that follow the checkpoint, and the end of an open run, are agreed to.
-        options: the command's words, for the line that says how to agree.
     """
     settings = load_settings()
     log_to_file(settings)
@@ -92,7 +90,7 @@ async def carry_out(run_id: str, order: Order, output: Output, *, confirmed: boo
             return await attendance.go_on(old, handle, "under way already, attached to")
         way = find_way(origin, order)
         if not confirmed and (way.done_after or (origin.is_open and order.kind == "rewind")):
-            return _ask(way, output, options)
+            return _ask(way, output)
         if order.kind == "rewind":
             await close_tree(session.client, run_id, origin.execution)
             if origin.is_open:
@@ -117,43 +115,41 @@ def _plan_of(run: RunInput) -> Plan:
     )
 
 
-def _ask(way: Way, output: Output, options: str) -> int:
+def _ask(way: Way, output: Output) -> int:
     """Say what would happen, and change nothing."""
     order, run_id = way.order, way.origin.run.workflow_id
     for line in effect_lines(way.done_after):
         output.text(line)
-    if way.done_after:
-        message = (
-            f"{len(way.done_after)} effects were done after the checkpoint {order.checkpoint}; nothing undoes them"
-        )
-    else:
+    count = len(way.done_after)
+    done = "1 effect was" if count == 1 else f"{count} effects were"
+    message = f"{done} done after the checkpoint {order.checkpoint}, and nothing undoes what is done"
+    if not count:
         message = f"the run {run_id!r} has not ended, and this would stop it first"
-    again = f"ostinato {order.kind} {run_id} {options} --yes".replace("  ", " ")
+    again = shlex.join(_words(order, run_id))
     output.note(f"error: {message}")
     output.note(f"fix: look at them, and then run `{again}`")
-    output.object({"error": message, "fix": again, "effects": [effect_object(report) for report in way.done_after]})
+    output.object({"error": message, "fix": again, "effects": effect_objects(way.done_after)})
     return USAGE
 
 
-def effect_lines(done: tuple[EffectReport, ...]) -> list[str]:
-    """One line an effect."""
-    lines = [
-        f"effect {report.tool} in {report.step} ({report.effect.value}): {report.outcome.value}"
-        for report in done[:SHOWN]
-    ]
-    return [*lines, f"and {len(done) - SHOWN} more effects"] if len(done) > SHOWN else lines
+def _words(order: Order, run_id: str) -> list[str]:
+    """The command that says yes."""
+    words = ["ostinato", order.kind, run_id, "--to" if order.kind == "rewind" else "--from", order.checkpoint]
+    for key, value in order.values.items():
+        words += ["--set", f"{key}={value if isinstance(value, str) and not _is_json(value) else json.dumps(value)}"]
+    words += ["--id", order.new_id] if order.new_id else []
+    words += ["--fresh"] if order.fresh else []
+    for tool in order.repeat_effects:
+        words += ["--repeat-effects", tool]
+    return [*words, "--yes"]
 
 
-def effect_object(report: EffectReport) -> dict[str, Any]:
-    """One effect as JSON."""
-    return {
-        "tool": report.tool,
-        "step": report.step,
-        "call": report.ordinal,
-        "effect": report.effect.value,
-        "outcome": report.outcome.value,
-        "repeated": report.repeated,
-    }
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def read_values(settings: tuple[str, ...]) -> dict[str, JsonValue]:

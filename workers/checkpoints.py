@@ -9,7 +9,7 @@ from datetime import timedelta
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from activities.contracts.effects import EffectReport
+from activities.contracts.effects import EffectOutcome, EffectReport
 from activities.errors import ConfigurationInvalid
 from workers.executions import nested_executions
 from workers.runs import RunHandle, read_input, read_result
@@ -93,9 +93,10 @@ class Origin:
         )
 
     def done_after(self, kept: Sequence[Checkpoint]) -> tuple[EffectReport, ...]:
-        """The effects that lie in none of the steps that are kept."""
+        """The effects that stand, and lie in none of the steps that are kept."""
         paths = {checkpoint.commit.step for checkpoint in kept}
-        return tuple(report for report in self.done if not is_within(report.step, paths))
+        standing = (report for report in self.done if report.outcome is not EffectOutcome.COMPENSATED)
+        return tuple(report for report in standing if not is_within(report.step, paths))
 
 
 async def read_origin(client: Client, workflow_id: str) -> Origin:

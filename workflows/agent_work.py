@@ -44,13 +44,8 @@ class AgentWork:
         self.bound: asyncio.Timeout | None = None
         """What ends the step in time, while it is at work."""
         self._asking, self._asking_since = 0, 0.0
-        self.account = Account(
-            f"the agent {agent!r}",
-            _budget(self.limits),
-            parent=step.funds,
-            used=state.usage,
-            paused=self.paused,
-        )
+        self.account = Account(f"the agent {agent!r}", _budget(self.limits), parent=step.funds, used=state.usage)
+        self.account.paused = self.paused
         self.unknown: list[FailureDetail] = []
         """Effects that were begun and whose outcome nobody knows."""
         self.transfer: Transfer | None = None

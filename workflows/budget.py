@@ -10,7 +10,7 @@ Accounts are plain values of a workflow: replay and crashes change nothing, and 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import LimitExceeded
     from workflows.failures import failure_of
 
+NEARLY = 1e-9
+"""Sums of prices are not exact."""
 More = Callable[["Account", str], Awaitable[bool]]
 """Asks a person for a larger limit of an account; whether there is one now."""
 
@@ -63,7 +65,6 @@ class Account:
         parent: "Account | None" = None,
         used: Usage | None = None,
         more: More | None = None,
-        paused: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Open an account.
 
@@ -73,16 +74,18 @@ class Account:
             parent: the account that it draws on too.
             used: what it used before a continue-as-new; its parent knows of it already.
             more: asks for a larger limit at a breach.
-            paused: entered while a person is asked on behalf of this account.
         """
-        self.owner, self.limit, self.parent, self.more, self.paused = owner, limit, parent, more, paused
+        self.owner, self.limit, self.parent, self.more = owner, limit, parent, more
+        self.paused: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered while a person is asked on behalf of this account."""
         self.used = Amounts.of(used or Usage())
         self.held = Amounts()
         self.breached = False
         """Whether a call was refused because of this account."""
-        self._chain: tuple[Account, ...] = (self, *(parent._chain if parent else ()))
+        self.chain: tuple[Account, ...] = (self, *(parent.chain if parent else ()))
+        """Itself and all those above it."""
         # One queue for the whole tree of accounts: what is given back anywhere may let somebody else go on.
-        self._queue: deque[_Waiter] = self._chain[-1]._queue if parent else deque()
+        self.queue: deque[_Waiter] = self.chain[-1].queue if parent else deque()
 
     @property
     def left(self) -> Budget:
@@ -97,7 +100,13 @@ class Account:
         return own.narrowed(self.parent.unused) if self.parent else own
 
     async def reserve(
-        self, each: Amounts, *, times: int = 1, what: str = "call", most: Amounts | None = None, until: float | None = None
+        self,
+        each: Amounts,
+        *,
+        times: int = 1,
+        what: str = "call",
+        most: Amounts | None = None,
+        until: float | None = None,
     ) -> Reservation:
         """Hold ``each`` as often as it fits, at most ``times``; wait where others hold what is needed.
 
@@ -115,7 +124,7 @@ class Account:
         """
         while True:
             waiter = _Waiter(self, each, times, most, asyncio.get_running_loop().create_future())
-            self._queue.append(waiter)
+            self.queue.append(waiter)
             self._serve()
             if waiter.answer.done():  # as ever while there is enough: no timer is begun
                 answer = waiter.answer.result()
@@ -128,7 +137,7 @@ class Account:
     def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Give back what was held, and count what was used."""
         amounts, used = reservation.amounts, Amounts.of(usage)
-        for account in self._chain:
+        for account in self.chain:
             account.held -= amounts
             account.used += used
         self._serve()
@@ -144,12 +153,11 @@ class Account:
 
     def short_of(self, each: Amounts) -> str:
         """What of this account alone would not fit even if nothing were held; empty: all would."""
-        left = self.limit.minus(self.used)
-        return next((name for name in COUNTED if left.is_short(each, name)), "")
+        return next((name for name, need, left in self._wanted(each, held=False) if need > left + NEARLY), "")
 
     def breach(self, owner: str) -> None:
         """Note that a nested workflow has ended because of the budget of that owner."""
-        for account in self._chain:
+        for account in self.chain:
             account.breached |= bool(owner) and account.owner == owner
 
     def tightest(self, wanted: Amounts, got: Amounts) -> str:
@@ -157,7 +165,7 @@ class Account:
         short = next((name for name in COUNTED if getattr(got, name) < getattr(wanted, name)), "")
         if not short:
             return ""
-        lefts = [(getattr(account.limit.minus(account.used), short), account.owner) for account in self._chain]
+        lefts = [(getattr(account.limit.minus(account.used), short), account.owner) for account in self.chain]
         return min(((left, owner) for left, owner in lefts if left is not None), default=(0, self.owner))[1]
 
     def exceeded(self, each: Amounts, short: str, what: str) -> LimitExceeded:
@@ -182,7 +190,7 @@ class Account:
         Raises:
             LimitExceeded: there is no more.
         """
-        for account in self._chain:
+        for account in self.chain:
             short = account.short_of(each)
             if not short:
                 continue
@@ -194,39 +202,50 @@ class Account:
 
     def _serve(self) -> None:
         """Let everybody go on who fits now, in the order of asking: nobody overtakes on an account that is short."""
-        if not self._queue:
+        if not self.queue:
             return
         blocked: set[Account] = set()
-        top, kept = self._chain[-1], []
-        while self._queue and top not in blocked:
-            waiter = self._queue.popleft()
+        top, kept = self.chain[-1], []
+        while self.queue and top not in blocked:
+            waiter = self.queue.popleft()
             if waiter.answer.done():
                 continue
-            if not blocked.isdisjoint(waiter.account._chain):
+            if not blocked.isdisjoint(waiter.account.chain):
                 kept.append(waiter)
-            elif any(account.short_of(waiter.each) for account in waiter.account._chain):
+            elif any(account.short_of(waiter.each) for account in waiter.account.chain):
                 waiter.answer.set_result(None)
-            elif short := waiter.account._hold(waiter):
+            elif short := waiter.account.hold(waiter):
                 blocked.add(short)
                 kept.append(waiter)
-        self._queue.extendleft(reversed(kept))
+        self.queue.extendleft(reversed(kept))
 
-    def _hold(self, waiter: _Waiter) -> "Account | None":
+    def hold(self, waiter: _Waiter) -> "Account | None":
         """Hold what somebody wants; the account that has to be waited for where it does not fit now."""
         each, times = waiter.each, waiter.times
         if waiter.most:
-            each = _at_most(waiter.most, self.unused)
-        for account in self._chain:
-            left = account.limit.minus(account.used + account.held)
-            fits = left.times(each)
-            if fits is not None and fits < 1:
+            each = self.unused.cut(waiter.most)
+        for account in self.chain:
+            times = min([times, *account.fits(each)])
+            if times < 1:
                 return account
-            times = times if fits is None else min(times, fits)
         reservation = Reservation(each, times)
-        for account in self._chain:
-            account.held += reservation.amounts
+        amounts = reservation.amounts
+        for account in self.chain:
+            account.held += amounts
         waiter.answer.set_result(reservation)
         return None
+
+    def fits(self, each: Amounts) -> Iterator[int]:
+        """How often it fits each bound of this account alone."""
+        for _, need, left in self._wanted(each, held=True):
+            yield max(0, int((left + NEARLY) // need))
+
+    def _wanted(self, each: Amounts, *, held: bool) -> Iterator[tuple[str, float, float]]:
+        """What is wanted of each thing that is bounded, and what is left of it. On every call's way, so no models are made."""
+        for name in COUNTED:
+            bound, need = getattr(self.limit, name), getattr(each, name)
+            if bound is not None and need:
+                yield name, need, bound - getattr(self.used, name) - (getattr(self.held, name) if held else 0)
 
     def _leave(self, waiter: _Waiter) -> None:
         """Stop waiting: what was given at the same moment goes back."""
@@ -236,12 +255,6 @@ class Account:
             return
         answer.cancel()
         self._serve()
-
-
-def _at_most(amounts: Amounts, budget: Budget) -> Amounts:
-    """The amounts, cut to a budget."""
-    pairs = {name: (getattr(amounts, name), getattr(budget, name)) for name in COUNTED}
-    return Amounts(**{name: amount if bound is None else min(amount, bound) for name, (amount, bound) in pairs.items()})
 
 
 def usage_of_failed_call(error: ActivityError, worst: Amounts, attempts: int) -> Usage:

@@ -71,8 +71,8 @@ def stands_in(step: StepContext, node: Node, failed: RunResult) -> RunResult:
             return _noted(step, failed, None, f"{key} was skipped: {why}")
         case _ if not node.critical:
             return _noted(step, failed, None, f"{key} is missing: {why}")
-        case TierFallback() | NodeBase() if failed.effects and failed.failure and not isinstance(
-            node.fallback, PersonNode
+        case TierFallback() | NodeBase() if (
+            failed.effects and failed.failure and not isinstance(node.fallback, PersonNode)
         ):
             message = f"{why} (it has had effects, so its fallback does not do it again)"[:1000]
             return failed.model_copy(update={"failure": failed.failure.model_copy(update={"message": message})})

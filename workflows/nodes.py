@@ -23,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.call_step import run_call
     from workflows.children import to_its_result
     from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task
-    from workflows.failures import failure_of, result_of, stop_if_requested
     from workflows.deadlines import after, earliest, end_of_budget, within
+    from workflows.failures import failure_of, result_of, stop_if_requested
     from workflows.fallbacks import at_breach, other_node, stands_in
     from workflows.frame import Frame
     from workflows.handoffs import arrived, handed_over, identity, not_taken, unanswered

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.deadlines import earliest, within
     from workflows.contracts import Task
+    from workflows.deadlines import earliest, within
     from workflows.frame import Frame
     from workflows.teams.tree import SupervisorNode
 
@@ -45,9 +45,7 @@ class PhaseClock:
         phases = node.phases
         # Where a nested one is given less than it plans with, each phase gets its share.
         share = 1.0 if own is None else min(1.0, own / phases.total)
-        planning, workers, synthesis = (
-            share * phase for phase in (phases.planning, phases.workers, phases.synthesis)
-        )
+        planning, workers, synthesis = (share * phase for phase in (phases.planning, phases.workers, phases.synthesis))
         first = now + planning
         return cls(
             first, first + workers, earliest(first + workers + synthesis, end), True, (planning, workers, synthesis)

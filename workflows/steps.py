@@ -3,8 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy

@@ -75,10 +75,10 @@ class Budget(WireModel):
             }
         )
 
-    def is_short(self, each: Amounts, name: str) -> bool:
-        """Whether ``each`` does not fit the bound of that name."""
-        bound = getattr(self, name)
-        return bound is not None and getattr(each, name) > bound + 1e-9
+    def cut(self, amounts: Amounts) -> Amounts:
+        """No more of the amounts than it bounds."""
+        pairs = {name: (getattr(amounts, name), getattr(self, name)) for name in COUNTED}
+        return Amounts(**{name: have if most is None else min(have, most) for name, (have, most) in pairs.items()})
 
     def narrowed(self, other: "Budget") -> "Budget":
         """The smaller of both bounds of each."""

@@ -3,7 +3,8 @@
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from scripts.going_on import effect_lines, effect_object, origin_object
+from scripts.effects import effect_lines, effect_objects
+from scripts.going_on import origin_object
 from scripts.lookup import find_run
 from scripts.session import log_to_file, open_existing, serve_here, unserved
 from scripts.terminal import COMPLETE, Json, Output
@@ -33,7 +34,7 @@ async def checkpoints(run: str, /, *, as_json: Json = False) -> int:
                 "workflow_id": run,
                 "status": "running" if origin.result is None else origin.result.status.value,
                 "checkpoints": rows,
-                "effects": [effect_object(report) for report in origin.done],
+                "effects": effect_objects(origin.done),
             }
         )
         output.text("0: the start")

@@ -29,5 +29,4 @@ async def fork(
         as_json: Print one JSON object.
     """
     order = options.order("fork", checkpoint, new_id or fork_id(run))
-    output, words = Output(as_json=as_json), f"--from {checkpoint} ..."
-    return await carry_out(run, order, output, confirmed=options.yes, options=words)
+    return await carry_out(run, order, Output(as_json=as_json), confirmed=options.yes)

@@ -28,4 +28,4 @@ async def rewind(
         as_json: Print one JSON object.
     """
     order = options.order("rewind", to)
-    return await carry_out(run, order, Output(as_json=as_json), confirmed=options.yes, options=f"--to {to} ...")
+    return await carry_out(run, order, Output(as_json=as_json), confirmed=options.yes)

@@ -7,14 +7,17 @@
 import asyncio
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from activities.contracts.people import Choice
 from activities.errors import AuthenticationFailed, Overloaded
 from activities.providers.base import ProviderAnswer, ProviderCall
+from tests.replay import composition as made
 from tests.replay import sessions
 from tests.replay.sessions import Start
 from tests.support.scripted import Script, ScriptedProvider, calls, in_order, says, says_json
@@ -129,7 +132,7 @@ SCENARIOS = (
     Scenario(
         "supervisor",
         "success_planned_and_checked",
-        team(planner="boss", gate=GATE, review={"kind": "agent", "agent": "boss"}),
+        team(planner="boss", gate=GATE, review={"kind": "agent", "agent": "writer"}),
         obedient,
     ),
     Scenario("supervisor", "success_children", spacious(team(subtasks=SUBTASKS)), obedient),
@@ -175,6 +178,42 @@ SCENARIOS = (
     ),
     Scenario("session", "waiting", one_agent(), echoing, end=sessions.left, start=sessions.talking("one")),
     Scenario("session", "cancelled", one_agent(), echoing, end=sessions.cancelled, start=sessions.talking("one")),
+    Scenario("pipeline", "success", made.pipeline(made.A, made.B, made.ECHO), echoing),
+    Scenario(
+        "pipeline", "success_nested", spacious(made.pipeline(made.A, made.pipeline(made.B, name="in").root)), echoing
+    ),
+    Scenario(
+        "pipeline",
+        "success_transferred",
+        made.root({"kind": "pipeline", "stages": [made.A, made.ECHO]}, agents=made.HAND_ON),
+        in_order(calls(("transfer", {"to": "b", "reason": "it is yours"})), says("mine")),
+    ),
+    Scenario("pipeline", "success_approved", made.pipeline(made.RESERVE, made.MAIL), end=made.says(Choice.APPROVE)),
+    Scenario(
+        "pipeline", "partial", made.pipeline({**made.BOOM, "fallback": {"kind": "constant", "value": 1}}, made.ECHO)
+    ),
+    Scenario(
+        "pipeline",
+        "partial_budget",
+        made.pipeline(made.A, made.B, budget={"model_calls": 1, "on_breach": "partial"}),
+        echoing,
+    ),
+    Scenario("pipeline", "failure", made.pipeline(made.A, made.BOOM), echoing),
+    Scenario("pipeline", "failure_compensated", made.pipeline(made.RESERVE, made.BOOM)),
+    Scenario("pipeline", "waiting", made.pipeline(made.A), end=scheduled, pools=("workflows",)),
+    Scenario("pipeline", "cancelled", made.pipeline(made.RESERVE, made.asks()), end=made.stopped_asking),
+    Scenario("person", "success", made.root(made.asks()), end=made.says(Choice.ANSWER, answer="yes, by Friday")),
+    Scenario("person", "failure", made.root(made.asks(**made.SHORT))),
+    Scenario("person", "waiting", made.root(made.asks()), end=made.left_asking),
+    Scenario(
+        "human_task",
+        "success_edited",
+        made.root(made.asks(choices=["approve", "edit", "reject"])),
+        end=made.says(Choice.EDIT, answer="better so"),
+    ),
+    Scenario("human_task", "success", made.pipeline(made.MAIL), end=made.says(Choice.REJECT, reason="not now")),
+    Scenario("human_task", "failure", made.pipeline({**made.asks(), **made.SHORT})),
+    Scenario("human_task", "waiting", made.pipeline(made.asks()), end=made.left_asking),
 )
 
 
@@ -210,6 +249,7 @@ async def main() -> None:
     """Record what is missing."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
+        os.environ["OSTINATO_TEST_EFFECTS"] = str(home / "effects.txt")
         async with dev_server(home) as server:
             settings = load_settings(home=home, tool_modules=("tests.support.tools",))
             deployment = await Deployment.connect(settings, address=server.address)

@@ -88,8 +88,8 @@ async def test_one_way_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None
     ]
     unsure = await site.do("rewind", "w", "--to", "first", "--set", "first=bob")
     assert unsure.code == 2
-    assert "effect send_mail in flow/mail (once): done" in unsure.out
-    assert "fix: look at them, and then run `ostinato rewind w --to first ... --yes`" in unsure.err
+    assert "effect send_mail in flow/mail t1 (once, in an earlier run of the lineage): done" in unsure.out
+    assert "fix: look at them, and then run `ostinato rewind w --to first --set first=bob --yes`" in unsure.err
     assert site.mails_to("bob") == 0
     rewound = await site.do("rewind", "w", "--to", "first", "--set", "first=bob", "--yes", "--json")
     assert (rewound.code, rewound.json()["output"]) == (0, "good: sent to bob"), rewound.err

@@ -108,9 +108,7 @@ class _Team:
         return {"kind": "call", "name": self._name("call"), "tool": tool, "arguments": arguments}
 
     def _person(self) -> dict[str, Any]:
-        asking = self._one_of(
-            [{"seconds": 0.3}, {"seconds": 0.3, "default": "answer", "default_answer": "by default"}]
-        )
+        asking = self._one_of([{"seconds": 0.3}, {"seconds": 0.3, "default": "answer", "default_answer": "by default"}])
         return {"kind": "person", "name": self._name("person"), "question": "Well?", "asking": asking}
 
     def _pipeline(self, depth: int) -> dict[str, Any]:
@@ -132,7 +130,12 @@ class _Team:
             node["synthesis"] = self._agent()
             if self._odds(2):
                 arguments = {"draft": "$draft", "final": "$final"}
-                node["gate"] = {"kind": "call", "name": self._name("gate"), "tool": "strict_gate", "arguments": arguments}
+                node["gate"] = {
+                    "kind": "call",
+                    "name": self._name("gate"),
+                    "tool": "strict_gate",
+                    "arguments": arguments,
+                }
         if self._odds(3):
             node |= {"phases": {"planning": 0.3, "workers": 0.6, "synthesis": 0.3, "reserve": 0.2}, "seconds": 5.0}
         return node
@@ -168,7 +171,10 @@ class _Team:
 def for_run(spec: dict[str, Any], name: str) -> dict[str, Any]:
     """The team with agents that say for which run they work."""
     agents = {
-        agent: {**found, "instructions": found["instructions"].replace(f"You are {agent}", f"You are {agent} of {name}")}
+        agent: {
+            **found,
+            "instructions": found["instructions"].replace(f"You are {agent}", f"You are {agent} of {name}"),
+        }
         for agent, found in spec["agents"].items()
     }
     return {**spec, "agents": agents}
@@ -215,7 +221,8 @@ class Adversary:
                 "",
                 "word " * 4 * call.max_output_tokens,
                 *[json.dumps({"answer": "yes", "subtasks": []})] * 3,
-                *[json.dumps({"subtasks": [{"type": "a", "task": f"part {n}"} for n in range(dice.randint(1, 9))]})] * 3,
+                *[json.dumps({"subtasks": [{"type": "a", "task": f"part {n}"} for n in range(dice.randint(1, 9))]})]
+                * 3,
             ]
         )[: 4 * call.max_output_tokens]
         return ProviderAnswer(
@@ -236,5 +243,9 @@ class Adversary:
             for n in range(dice.choice([1, 2, 12]))
         )
         return ProviderAnswer(
-            text="", tool_calls=wanted, finish_reason="tool_calls", input_tokens=10, output_tokens=min(20, call.max_output_tokens)
+            text="",
+            tool_calls=wanted,
+            finish_reason="tool_calls",
+            input_tokens=10,
+            output_tokens=min(20, call.max_output_tokens),
         )

@@ -91,7 +91,11 @@ async def test_nobody_answers_in_time(workers: Workers) -> None:
 async def test_the_time_in_which_a_person_is_asked_is_not_the_agents(workers: Workers) -> None:
     asking = {"seconds": 20, "people": ["ann"]}
     budget = {"model_calls": 1, "on_breach": "ask", "asking": asking}
-    agent = {"instructions": "Go.", "limits": {"seconds": 1.5, "corrections": 1}, "output": {"schema": {"type": "object"}}}
+    agent = {
+        "instructions": "Go.",
+        "limits": {"seconds": 1.5, "corrections": 1},
+        "output": {"schema": {"type": "object"}},
+    }
     team = TeamSpec.model_validate(
         {"team": "t", "agents": {"a": agent}, "root": {"kind": "agent", "agent": "a", "budget": budget}}
     )

@@ -51,7 +51,9 @@ STAGES = [{"kind": "agent", "agent": "fast"}, {"kind": "agent", "agent": "slow"}
     [{"seconds": 1}, {"timeout_seconds": 1}, {"budget": {"seconds": 1}}],
     ids=["seconds", "timeout_seconds", "budget"],
 )
-async def test_a_deadline_ends_everything_below(workers: Workers, bound: dict[str, Any], limits: dict[str, Any]) -> None:
+async def test_a_deadline_ends_everything_below(
+    workers: Workers, bound: dict[str, Any], limits: dict[str, Any]
+) -> None:
     inner = {"kind": "pipeline", "name": "inner", "stages": STAGES}
     async with workers(slow) as bench:
         began = time.monotonic()
@@ -60,7 +62,7 @@ async def test_a_deadline_ends_everything_below(workers: Workers, bound: dict[st
         took = time.monotonic() - began
         child = bench.deployment.client.get_workflow_handle(f"{handle.id}/pipeline/inner")
         nested = await child.describe()
-        told = await read_result(child)  # type: ignore[arg-type] -- a run's handle by its id
+        told = await read_result(child)  # type: ignore[arg-type] # a run's handle by its id
     assert took < 1 + ONE_CALL
     assert kind(result) is FailureKind.DEADLINE_EXCEEDED
     assert nested.status is WorkflowExecutionStatus.FAILED, "it ended itself, not the server"
@@ -77,10 +79,17 @@ async def test_a_budgets_time_may_end_partial(workers: Workers) -> None:
 
 
 async def test_a_fallback_has_only_the_time_that_is_left(workers: Workers) -> None:
-    stage = {"kind": "agent", "agent": "slow", "timeout_seconds": 0.5, "fallback": {"kind": "agent", "agent": "slow_too"}}
+    stage = {
+        "kind": "agent",
+        "agent": "slow",
+        "timeout_seconds": 0.5,
+        "fallback": {"kind": "agent", "agent": "slow_too"},
+    }
     async with workers(slow) as bench:
         began = time.monotonic()
-        result = await bench.run(made_of({"kind": "pipeline", "stages": [stage], "seconds": 2}, None, "slow", "slow_too"))
+        result = await bench.run(
+            made_of({"kind": "pipeline", "stages": [stage], "seconds": 2}, None, "slow", "slow_too")
+        )
         took = time.monotonic() - began
     assert kind(result) is FailureKind.DEADLINE_EXCEEDED
     assert [step.step for step in result.steps] == ["pipeline/slow", "pipeline/slow/fallback"]
@@ -115,7 +124,9 @@ async def test_a_wait_for_the_budget_ends_at_the_deadline(workers: Workers) -> N
 async def test_a_tool_storm_ends_at_the_deadline(workers: Workers) -> None:
     async with workers(lambda *_: calls(("add", {"a": 1, "b": 1}))) as bench:
         began = time.monotonic()
-        result = await bench.run(made_of({"kind": "agent", "agent": "fast", "timeout_seconds": 1}, {"turns": 900, "model_calls": 900}))
+        result = await bench.run(
+            made_of({"kind": "agent", "agent": "fast", "timeout_seconds": 1}, {"turns": 900, "model_calls": 900})
+        )
         took = time.monotonic() - began
     assert kind(result) is FailureKind.DEADLINE_EXCEEDED
     assert took < 1 + ONE_CALL
@@ -157,7 +168,9 @@ async def test_planning_that_runs_out_makes_one_subtask_of_the_goal(workers: Wor
 async def test_a_synthesis_that_runs_out_leaves_the_results_as_they_are(workers: Workers) -> None:
     async with workers(slow) as bench:
         began = time.monotonic()
-        result = await bench.run(phased(subtasks=[{"type": "fast", "task": "one"}], synthesis={"kind": "agent", "agent": "slow_writer"}))
+        result = await bench.run(
+            phased(subtasks=[{"type": "fast", "task": "one"}], synthesis={"kind": "agent", "agent": "slow_writer"})
+        )
         took = time.monotonic() - began
     assert result.status is RunStatus.PARTIAL
     output: Any = result.output
@@ -180,7 +193,7 @@ async def test_time_that_a_phase_does_not_need_goes_to_the_next(workers: Workers
 
 
 async def test_a_nested_supervisor_with_less_time_gives_each_phase_its_share(workers: Workers) -> None:
-    nested = phased().root.model_copy(update={"name": "inner"})  # type: ignore[union-attr] -- it is a supervisor
+    nested = phased().root.model_copy(update={"name": "inner"})  # type: ignore[union-attr] # it is a supervisor
     outer = {"kind": "pipeline", "seconds": 1.25, "stages": [nested.model_dump()]}
     async with workers(slow) as bench:
         began = time.monotonic()

@@ -40,7 +40,7 @@ def bad(call: ProviderCall, index: int) -> ProviderAnswer:
 
 @pytest.mark.parametrize("root", [True, False], ids=["root", "stage"])
 @pytest.mark.parametrize("limits", [{}, LARGE], ids=["inline", "child"])
-async def test_another_agent_stands_in(workers: Workers, limits: dict[str, int], root: bool) -> None:
+async def test_another_agent_stands_in(workers: Workers, limits: dict[str, Any], root: bool) -> None:
     async with workers(bad) as bench:
         result = await bench.run(team({"fallback": {"kind": "agent", "agent": "good"}}, root=root, **limits))
     assert (result.status, result.failure) == (RunStatus.COMPLETE, None)
@@ -97,8 +97,8 @@ async def test_a_fallback_has_a_fallback(workers: Workers) -> None:
 
 
 @pytest.mark.parametrize("limits", [{}, LARGE], ids=["inline", "child"])
-async def test_what_has_had_effects_is_not_done_again(workers: Workers, effects: Path, limits: dict[str, int]) -> None:
-    def mails(call: ProviderCall, index: int) -> ProviderAnswer:
+async def test_what_has_had_effects_is_not_done_again(workers: Workers, effects: Path, limits: dict[str, Any]) -> None:
+    def mails(call: ProviderCall, _: int) -> ProviderAnswer:
         if len(call.messages) > 1:
             raise AuthenticationFailed("no key")
         return calls(("send_mail", {"to": "effects-and-fallbacks"}))
@@ -113,7 +113,7 @@ async def test_what_has_had_effects_is_not_done_again(workers: Workers, effects:
 
 
 async def test_a_constant_may_stand_in_after_effects(workers: Workers) -> None:
-    def mails(call: ProviderCall, index: int) -> ProviderAnswer:
+    def mails(call: ProviderCall, _: int) -> ProviderAnswer:
         if len(call.messages) > 1:
             raise AuthenticationFailed("no key")
         return calls(("send_mail", {"to": "ann"}))
@@ -127,7 +127,7 @@ async def test_a_constant_may_stand_in_after_effects(workers: Workers) -> None:
 async def test_a_fallback_is_paid_from_the_nodes_budget(workers: Workers) -> None:
     stage = {"fallback": {"kind": "agent", "agent": "good"}, "budget": {"model_calls": 1}}
 
-    def wordless(call: ProviderCall, index: int) -> ProviderAnswer:
+    def wordless(call: ProviderCall, _: int) -> ProviderAnswer:
         return says("") if "bad" in call.instructions else says("fine")
 
     async with workers(wordless) as bench:
@@ -138,7 +138,7 @@ async def test_a_fallback_is_paid_from_the_nodes_budget(workers: Workers) -> Non
 
 
 async def test_a_person_stands_in_even_after_effects(workers: Workers) -> None:
-    def mails(call: ProviderCall, index: int) -> ProviderAnswer:
+    def mails(call: ProviderCall, _: int) -> ProviderAnswer:
         if len(call.messages) > 1:
             raise AuthenticationFailed("no key")
         return calls(("send_mail", {"to": "ann"}))

@@ -121,7 +121,10 @@ def wrong(run: Ended) -> Iterator[str]:
 
 def over_budget(run: Ended, node: Node) -> Iterator[str]:
     """What was asked of the provider for a node against its budget."""
-    repeated = sum(isinstance(other, SupervisorNode) and node is not other and node in walk(other) for other in walk(run.run.team.root))
+    repeated = sum(
+        isinstance(other, SupervisorNode) and node is not other and node in walk(other)
+        for other in walk(run.run.team.root)
+    )
     if node.budget is None or repeated:
         return  # a worker is run several times, each with the whole of its budget
     calls, tokens = asked(run, node), sum(run.model.tokens[run.name, name] for name in agents(node))

@@ -13,7 +13,7 @@ the gate's.
 
 Bounds: ``Asking.seconds``, at most 100 reminders. On failure: ``deadline_exceeded`` where nobody decided and there is no
 default. Messages: update ``decide`` (checked before it is accepted; the same update id gets the same answer), query
-``task``. History: 22 events, 5 more for each reminder. While it waits nothing of a worker is held but its cache.
+``task``. History: about 25 events, 5 more for each reminder. While it waits nothing of a worker is held but its cache.
 """
 
 import asyncio

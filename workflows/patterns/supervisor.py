@@ -77,10 +77,10 @@ async def _work(frame: Frame) -> RunResult:
     partial = missing or any(result.status is RunStatus.PARTIAL for result in used)
     status = RunStatus.FAILED if failure else RunStatus.PARTIAL if partial else RunStatus.COMPLETE
     thread = verification.results[-1].thread if verification.results else None
-    there = [dict(subtask.whole()) for subtask in done] if failure and any(subtask.done_by for subtask in done) else None
-    return together(
-        steps, status=status, output=output, so_far=there, missing=missing, failure=failure, thread=thread
+    there = (
+        [dict(subtask.whole()) for subtask in done] if failure and any(subtask.done_by for subtask in done) else None
     )
+    return together(steps, status=status, output=output, so_far=there, missing=missing, failure=failure, thread=thread)
 
 
 def _given_up(subtasks: list[Subtask]) -> list[str]:
