@@ -113,7 +113,7 @@ class TeamTree:
         match node:
             case AgentNode():
                 limits = self._view.team.agents[node.agent].limits
-                names = ("turns", "model_calls", "tool_calls", "tokens", "cost_usd", "seconds", "output_tokens")
+                names: tuple[str, ...] = ("turns", "model_calls", "tool_calls", "tokens", "cost_usd", "seconds", "output_tokens")
                 bounds = {name: getattr(limits, name) for name in names}
             case CallNode():
                 bounds = {"seconds": self._view.tool_seconds.get(node.tool, 60.0)}

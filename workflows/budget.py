@@ -114,8 +114,8 @@ class Account:
             each: the worst case of one call.
             times: how many attempts it may have.
             what: the call, for messages.
-            most: hold so much instead, as far as it is there once everybody who holds something has given it back;
-                ``each`` is the least that is worth holding.
+            most: hold so much instead, or what there is of it: at least half of what there would be if everybody who
+                holds something gave it back, and at least ``each``.
             until: workflow time until which it waits; whoever has a deadline of its own needs none here.
 
         Raises:
@@ -223,7 +223,12 @@ class Account:
         """Hold what somebody wants; the account that has to be waited for where it does not fit now."""
         each, times = waiter.each, waiter.times
         if waiter.most:
-            each = self.unused.cut(waiter.most)
+            # Half of what there may be at most is enough to begin with: worst cases are seldom met.
+            whole = self.unused.cut(waiter.most)
+            for account in self.chain:
+                if not account.has_half(whole, waiter.each):
+                    return account
+            each = self.left.cut(whole)
         for account in self.chain:
             times = min([times, *account.fits(each)])
             if times < 1:
@@ -234,6 +239,12 @@ class Account:
             account.held += amounts
         waiter.answer.set_result(reservation)
         return None
+
+    def has_half(self, whole: Amounts, least: Amounts) -> bool:
+        """Whether half of the whole is there in this account, and not less than the least."""
+        return all(
+            max(need / 2, getattr(least, name)) <= left + NEARLY for name, need, left in self._wanted(whole, held=True)
+        )
 
     def fits(self, each: Amounts) -> Iterator[int]:
         """How often it fits each bound of this account alone."""

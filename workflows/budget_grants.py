@@ -52,8 +52,8 @@ class BudgetGrant:
 async def granted(step: StepContext, node: Node, task: Task) -> BudgetGrant:
     """Hold what a nested workflow may need, as far as it is there, until it comes back with the rest.
 
-    It gets its worst case, or all that there is once nobody else holds any of it: a child that began with little, because
-    others held much that they did not use, would fail for nothing.
+    It gets its worst case, or at least half of all that there would be if nobody else held any of it: a child that began
+    with little, because others held much that they did not use, would fail for nothing.
 
     Raises:
         LimitExceeded: not even its cheapest path can be paid.
@@ -66,7 +66,7 @@ async def granted(step: StepContext, node: Node, task: Task) -> BudgetGrant:
     if all(getattr(bounds, name) is None for name in COUNTED):
         return BudgetGrant(account, bounds, "", await account.reserve(Amounts()), own)
     # What stands in for it is paid by whoever holds it.
-    alone = node.model_copy(update={"fallback": None})
+    alone = node.model_copy(update={"fallback": None, "critical": True})
     most, least = (_bounded(amounts(run.team, run.plans, alone), bounds) for amounts in (worst_case, cheapest))
     least = Amounts(**{name: min(getattr(least, name), getattr(most, name)) for name in COUNTED})
     what = f"step of {node_name(node)!r}"

@@ -180,7 +180,10 @@ SCENARIOS = (
     Scenario("session", "cancelled", one_agent(), echoing, end=sessions.cancelled, start=sessions.talking("one")),
     Scenario("pipeline", "success", made.pipeline(made.A, made.B, made.ECHO), echoing),
     Scenario(
-        "pipeline", "success_nested", spacious(made.pipeline(made.A, made.pipeline(made.B, name="in").root)), echoing
+        "pipeline",
+        "success_nested",
+        spacious(made.pipeline(made.A, {"kind": "pipeline", "name": "in", "stages": [made.B]})),
+        echoing,
     ),
     Scenario(
         "pipeline",

@@ -62,7 +62,7 @@ async def test_a_deadline_ends_everything_below(
         took = time.monotonic() - began
         child = bench.deployment.client.get_workflow_handle(f"{handle.id}/pipeline/inner")
         nested = await child.describe()
-        told = await read_result(child)  # type: ignore[arg-type] # a run's handle by its id
+        told = await read_result(child)
     assert took < 1 + ONE_CALL
     assert kind(result) is FailureKind.DEADLINE_EXCEEDED
     assert nested.status is WorkflowExecutionStatus.FAILED, "it ended itself, not the server"
@@ -193,7 +193,7 @@ async def test_time_that_a_phase_does_not_need_goes_to_the_next(workers: Workers
 
 
 async def test_a_nested_supervisor_with_less_time_gives_each_phase_its_share(workers: Workers) -> None:
-    nested = phased().root.model_copy(update={"name": "inner"})  # type: ignore[union-attr] # it is a supervisor
+    nested = phased().root.model_copy(update={"name": "inner"})
     outer = {"kind": "pipeline", "seconds": 1.25, "stages": [nested.model_dump()]}
     async with workers(slow) as bench:
         began = time.monotonic()
