@@ -1,6 +1,6 @@
 """Whatever the team and whatever its model does: no bound is exceeded, and nothing stays open.
 
-``GENERATED_TEAMS`` is the number of teams, 25 where absent.
+``GENERATED_TEAMS`` is the number of teams, 60 where absent.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from workflows.teams.bounds import longest_seconds
 from workflows.teams.tree import AgentNode, Node, SupervisorNode, TeamSpec, walk
 from workflows.teams.worst_case import worst_case
 
-NUMBER = int(os.environ.get("GENERATED_TEAMS", "25"))
+NUMBER = int(os.environ.get("GENERATED_TEAMS", "60"))
 AT_ONCE = 8
 ONE_CALL = SLOWEST + 4.0
 """Seconds that a run may take beyond its deadline: the slowest answer, a cancellation by heartbeat, a loaded machine."""
@@ -59,6 +59,7 @@ def generated(number: int) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.timeout(120 + NUMBER)
 async def test_no_bound_is_exceeded_whatever_the_team_and_its_model_do(workers: Workers) -> None:
     model, at_once = Adversary(), asyncio.Semaphore(AT_ONCE)
     specs = generated(NUMBER)
@@ -68,8 +69,9 @@ async def test_no_bound_is_exceeded_whatever_the_team_and_its_model_do(workers: 
             async with at_once:
                 return await ended(bench, model, spec, f"run{number}")
 
-        done = await asyncio.gather(*(one(number, spec) for number, spec in enumerate(specs)))
-    runs = [run for run in done if run]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(number, spec)) for number, spec in enumerate(specs)]
+    runs = [run for task in tasks if (run := task.result())]
     problems = [f"{problem}\n    {run.name}: {run.spec}\n    {run.result}" for run in runs for problem in wrong(run)]
     if problems:
         pytest.fail("\n".join([f"{len(problems)} problems, the first:", *problems[:5]]))
@@ -86,8 +88,11 @@ async def ended(bench: Bench, model: Adversary, spec: dict[str, Any], name: str)
     except ConfigurationInvalid:
         return None
     handle = await start_run(client, run)
-    async with asyncio.timeout(60):
-        result = await read_result(handle)
+    try:
+        async with asyncio.timeout(60):
+            result = await read_result(handle)
+    except TimeoutError:
+        pytest.fail(f"{handle.id} does not end: {spec}")
     described = await handle.describe()
     assert described.close_time
     open_ = []
