@@ -37,6 +37,7 @@ from typing import ClassVar
 
 from temporalio.exceptions import ApplicationError
 
+from activities.contracts.effects import UndoRef
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
 from activities.contracts.handoffs import Rejection, RejectionReason
 
@@ -274,19 +275,25 @@ class ConfigurationInvalid(OstinatoError):
     origin = Origin.OPERATOR
 
 
-def stopped_call(unsettled_calls: int) -> ApplicationError:
-    """The end of a call that was cancelled after its provider had been asked, in this attempt or an earlier one."""
+def stopped_call(unsettled_calls: int, undo: UndoRef | None = None) -> ApplicationError:
+    """The end of a call that was cancelled after its provider had been asked, in this attempt or an earlier one.
+
+    Or of one that may have had an effect, which can be undone.
+    """
     detail = FailureDetail(
         kind=FailureKind.CANCELLED,
         origin=Origin.OPERATOR,
         retryable=False,
         message="the call was stopped",
         unsettled_calls=unsettled_calls,
+        undo=undo,
     )
     return ApplicationError(detail.message, detail, type=detail.kind.value, non_retryable=True)
 
 
-def to_application_error(error: Exception, *, unsettled_calls: int = 0) -> ApplicationError:
+def to_application_error(
+    error: Exception, *, unsettled_calls: int = 0, undo: UndoRef | None = None
+) -> ApplicationError:
     """Translate any exception for Temporal: pinned type, retry posture, Retry-After, bounded secret-free details."""
     if isinstance(error, ApplicationError):
         return error
@@ -297,9 +304,10 @@ def to_application_error(error: Exception, *, unsettled_calls: int = 0) -> Appli
             retryable=True,
             message=redact(f"{type(error).__name__}: {error}"),
             unsettled_calls=unsettled_calls,
+            undo=undo,
         )
         return ApplicationError(detail.message, detail, type=detail.kind.value)
-    detail = error.detail().model_copy(update={"unsettled_calls": unsettled_calls})
+    detail = error.detail().model_copy(update={"unsettled_calls": unsettled_calls, "undo": undo})
     return ApplicationError(
         detail.message,
         detail,

@@ -15,12 +15,12 @@ from pydantic_core import PydanticSerializationError
 
 from activities.contracts.calls import ToolRequest
 from activities.contracts.grants import Approval, GateDecision, Grant, Verdict
-from activities.contracts.people import Asking, Choice, HumanDecision
+from activities.contracts.people import BY_DEFAULT, Asking, Choice, HumanDecision
 from activities.contracts.profile import AgentProfile, Effect, ToolSpec
 from activities.grants import misfit, same_json, unfit
 from activities.object_store import ObjectStore
 from activities.policy import Action, Policy, PolicyRule, as_text
-from activities.records import Records, request_hash
+from activities.records import Records, call_hash, request_hash
 from activities.tools.base import Tool
 
 REFUSED = frozenset({Verdict.BLOCK, Verdict.ASK, Verdict.HALT})
@@ -88,24 +88,28 @@ def _edit(name: str, rule: PolicyRule, action: Action, grants: tuple[Grant, ...]
     return GateDecision(verdict=Verdict.EDIT, by="policy", rule=name, reason=reason, arguments=as_text(edited))
 
 
-def mismatch(approval: Approval, request: ToolRequest, asking: Asking | None) -> str:
+def mismatch(approval: Approval, request: ToolRequest) -> str:
     """Why an approval is not one of a call, whenever it is made; empty: it is.
 
     Args:
         approval: as it came with the request.
         request: the call, with the arguments that it is to be made with.
-        asking: who may decide, where the policy says so.
     """
     call, asked = request.call, approval.task_id.partition(TASK_SEPARATOR)[2].rpartition(".")
     if asked[0] != TASK_SEPARATOR.join((*request.key.path.split("/"), request.key.step)) or not asked[2].isalnum():
         return "the approval is for another step"
     if approval.action != action_hash(call.tool, call.arguments, approval.task_id, approval.expires_at):
         return "the approval is for another action"
-    if asking and (asking.people or asking.escalate_to):
-        may = {*asking.people, *asking.escalate_to, *(["default"] if asking.default is Choice.APPROVE else [])}
-        if approval.by.casefold() not in {name.casefold() for name in may}:
-            return f"{approval.by!r} may not approve it"
     return ""
+
+
+def may_approve(by: str, asking: Asking | None) -> bool:
+    """Whether somebody may say yes, as the policy is now; the team's ``people`` were asked where it names nobody."""
+    if asking is None or not (asking.people or asking.escalate_to):
+        return True
+    if by == BY_DEFAULT:
+        return asking.default in {Choice.APPROVE, Choice.EDIT}
+    return by.casefold() in {name.casefold() for name in (*asking.people, *asking.escalate_to)}
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,14 @@ class Gate:
             decision = await self._asked(request, decision, record, now)
         return decision, proposal
 
+    async def made_as(self, request: ToolRequest) -> str:
+        """The name of the record as which a proposed call was begun with a person's arguments; empty: it was not.
+
+        However long ago: what was made is not asked about again when its approval has expired.
+        """
+        path = _made_path(request, call_hash(request))
+        return (await self._store.read(path, scope_id=request.key.scope_id) or b"").decode()
+
     async def _asked(self, request: ToolRequest, decision: GateDecision, record: str, now: float) -> GateDecision:
         """What becomes of a call that needs a yes: it has one, or a person is asked, or it is refused."""
         if _ambiguous(request.call.arguments):
@@ -180,12 +192,18 @@ class Gate:
             return decision  # edited by the policy still: what was approved is not what would be done
         if now >= approval.expires_at:
             return decision.model_copy(update={"reason": f"the approval by {approval.by} has expired"})
-        if why := mismatch(approval, request, decision.asking):
+        if why := mismatch(approval, request):
             return _block(approval.by, approval.task_id, why)
+        if not may_approve(approval.by, decision.asking):
+            # It was somebody's to give when it was given: whoever may give it today is asked.
+            return decision.model_copy(update={"reason": f"{approval.by} approved it, and may not any more"})
         if not await self._on_record(request, approval):
             return _block(approval.by, approval.task_id, "no such approval is on record")
         if not await self._first_use(request, approval, record):
             return _block(approval.by, approval.task_id, "the approval was used for another call")
+        if approval.asked and approval.asked != (made := call_hash(request)):
+            path = _made_path(request, approval.asked)
+            await self._store.write(path, made.encode(), scope_id=request.key.scope_id)
         return GateDecision(verdict=Verdict.PROCEED, by=approval.by, rule=approval.task_id, reason="approved")
 
     async def _on_record(self, request: ToolRequest, approval: Approval) -> bool:
@@ -204,16 +222,24 @@ class Gate:
     async def _first_use(self, request: ToolRequest, approval: Approval, record: str) -> bool:
         """Mark an approval as used. The same call may use it again: an attempt before this one may have died."""
         scope = request.key.scope_id
-        path = f"lineages/{scope}/approvals/{request_hash({'task': approval.task_id})}"
+        # Of this yes: a step that is taken again asks in a task of the same id, and gets another one.
+        yes = {"task": approval.task_id, "action": approval.action, "decided_at": approval.decided_at}
+        path = f"lineages/{scope}/approvals/{request_hash(yes)}"
         if await self._store.create(path, record.encode(), scope_id=scope):
             return True
         return await self._store.read(path, scope_id=scope) == record.encode()
 
 
 def _is_that(decision: HumanDecision, approval: Approval) -> bool:
-    said = (decision.task_id, decision.by, decision.action, decision.expires_at)
-    yes = decision.choice in {Choice.APPROVE, Choice.EDIT}
-    return yes and said == (approval.task_id, approval.by, approval.action, approval.expires_at)
+    said = (decision.task_id, decision.by, decision.action, decision.expires_at, decision.decided_at)
+    given = (approval.task_id, approval.by, approval.action, approval.expires_at, approval.decided_at)
+    return decision.choice in {Choice.APPROVE, Choice.EDIT} and said == given
+
+
+def _made_path(request: ToolRequest, asked: str) -> str:
+    """Where it is noted as which call a proposed one was made, when a person had said yes."""
+    key = request.key.model_dump(exclude={"scope_id"})
+    return f"lineages/{request.key.scope_id}/approvals/made/{request_hash({'key': key, 'asked': asked})}"
 
 
 def _action(proposal: Proposal) -> Action:

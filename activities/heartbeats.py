@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
 
+from activities.contracts.effects import UndoRef
 from activities.contracts.steps import StepKey
 from activities.errors import OstinatoError, stopped_call, to_application_error
 from activities.telemetry import current_step
@@ -30,9 +31,11 @@ class Attempts:
         self._settled = int(details[0]) if details else 0
         self.lost = max(0, activity.info().attempt - 1 - self._settled)
         self.paid = False
-        """Set once the provider has answered: whatever fails after that, the answer costs."""
+        """Set once the provider has answered, or a tool is about to be called: whatever fails after that, it counts."""
         self.asked: bool | None = None
         """Of a model call: whether the provider was asked. Where it is cancelled then, it may cost something all the same."""
+        self.undo: UndoRef | None = None
+        """Of a tool call that does not end well: what would undo it, where it may have done something."""
 
     def beat(self) -> None:
         """Report that this attempt lives."""
@@ -59,12 +62,12 @@ async def durable_activity(key: StepKey) -> AsyncIterator[Attempts]:
         log.info("%s done", activity.info().activity_type)
     except asyncio.CancelledError:
         reason = activity.cancellation_details()
-        if attempts.asked is not None and reason and reason.cancel_requested:
-            # A plain cancellation could not say what the call may have cost.
-            raise stopped_call(attempts.lost + attempts.asked) from None
+        if (attempts.asked is not None or attempts.undo) and reason and reason.cancel_requested:
+            # A plain cancellation could not say what the call may have cost, or how it is undone.
+            raise stopped_call(attempts.lost + bool(attempts.asked), attempts.undo) from None
         raise
     except Exception as error:
-        translated = to_application_error(error, unsettled_calls=attempts.settle(error))
+        translated = to_application_error(error, unsettled_calls=attempts.settle(error), undo=attempts.undo)
         # An exception that is none of ours is a bug: its traceback goes to the log. It does not go into history, where
         # a chained cause would carry whatever a library put into its message.
         known = isinstance(error, OstinatoError)

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from activities.contracts.base import WireModel
+from activities.contracts.calls import ToolRequest
 from activities.contracts.steps import StepKey
 from activities.errors import ConfigurationInvalid
 from activities.object_store import ObjectStore, encode_model, parse_model
@@ -22,6 +23,8 @@ Result = TypeVar("Result", bound=BaseModel)
 
 _UNDONE = b"undone"
 """In place of a record: its effect was compensated, so it answers nothing any more."""
+_UNDOING = ".undoing"
+"""Beside a record: its effect is being undone."""
 MAX_UNDONE = 100
 """Times that one effect of a lineage may be made, undone and made again."""
 
@@ -50,6 +53,13 @@ def request_hash(seen: dict[str, Any]) -> str:
     """Hash what the model or tool sees. The same JSON value has the same hash, whatever the order of its keys."""
     canonical = json.dumps(seen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def call_hash(request: ToolRequest) -> str:
+    """The name of a tool call's record: of what the tool sees, and of nothing else."""
+    snapshot = request.snapshot.digest if request.snapshot else ""
+    seen = {"tool": request.call.tool, "arguments": request.call.arguments, "snapshot": snapshot}
+    return request_hash({**seen, "undo": request.undo} if request.undo else seen)
 
 
 def record_path(key: StepKey, hashed: str) -> str:
@@ -116,6 +126,22 @@ class Records:
     async def intended(self, key: StepKey, hashed: str) -> bool:
         """Whether an earlier attempt declared that it begins this ``once`` effect."""
         return await self._store.read(record_path(key, hashed) + ".intent", scope_id=key.scope_id) is not None
+
+    async def withdraw(self, key: StepKey, hashed: str) -> None:
+        """Take back an intent: its effect was not begun."""
+        await self._store.delete_paths([record_path(key, hashed) + ".intent"])
+
+    async def begin_undoing(self, key: StepKey, name: str) -> None:
+        """Note that an effect is about to be undone: until that has ended, nobody knows whether it stands."""
+        await self._store.write(record_path(key, name) + _UNDOING, b"", scope_id=key.scope_id)
+
+    async def still_stands(self, key: StepKey, name: str) -> None:
+        """Note that an effect was not undone."""
+        await self._store.delete_paths([record_path(key, name) + _UNDOING])
+
+    async def is_undoing(self, key: StepKey, name: str) -> bool:
+        """Whether undoing an effect was begun, and nobody knows how it ended."""
+        return await self._store.read(record_path(key, name) + _UNDOING, scope_id=key.scope_id) is not None
 
     async def under(self, key: StepKey) -> AsyncIterator[tuple[int, str]]:
         """Generation and hash of all records of a step, in no order."""

@@ -69,7 +69,8 @@ class Repeats:
                 raise OutcomeUnknown(
                     f"whether the effect of the tool {request.call.tool!r} happened is not known: an earlier run of the"
                     f" lineage began it in {other.node} and left no result",
-                    fix="look at the system that the tool acts on; --repeat-effects lets it happen again",
+                    fix="look at the system that the tool acts on;"
+                    f" resuming with --repeat-effects {request.call.tool} lets it happen again",
                 )
             _, _, body = data.partition(b"\n")
             if not body:

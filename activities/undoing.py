@@ -8,7 +8,7 @@ another request id.
 from dataclasses import dataclass
 
 from activities.contracts.base import MAX_TEXT
-from activities.contracts.calls import ToolErrorKind, ToolRequest
+from activities.contracts.calls import UNCLEAR, ToolErrorKind, ToolRequest
 from activities.contracts.effects import Undo, UndoRef
 from activities.contracts.profile import AgentProfile, Effect
 from activities.contracts.steps import StepKey
@@ -20,21 +20,28 @@ from activities.tools.compensations import arguments_of
 
 @dataclass(frozen=True)
 class Made:
-    """A call that was made, and has ended well."""
+    """A call that was made."""
 
     tool: Tool | None
     record: str
     """The name of its record."""
     text: str
-    """Its result."""
+    """Its result; empty where it left none, and nobody knows whether it has done something."""
     workflow_id: str
     """The workflow that made it."""
 
 
-async def keep_for_undo(store: ObjectStore, request: ToolRequest, profile: AgentProfile, made: Made) -> UndoRef | None:
-    """Keep what a compensation of this call would need, where its tool has one."""
+async def keep_for_undo(
+    store: ObjectStore, request: ToolRequest, profile: AgentProfile, made: Made, *, known: bool = True
+) -> UndoRef | None:
+    """Keep what a compensation of this call would need, where its tool has one.
+
+    Where it is not ``known`` whether the effect happened, only of an idempotent one: a person looks at the others first.
+    """
     spec = next((spec for spec in profile.tools if spec.name == request.call.tool), None)
     if request.undo or spec is None or spec.compensate is None or made.tool is None:
+        return None
+    if not known and spec.effect is not Effect.IDEMPOTENT:
         return None
     # With the defaults of what was left out: the compensation may need it.
     arguments = made.tool.arguments.model_validate_json(request.call.arguments or "{}").model_dump_json()
@@ -74,7 +81,7 @@ def try_again(request: ToolRequest, profile: AgentProfile, error: ToolErrorKind 
     Raises:
         ToolFailed: it may be called again, and may do better then.
     """
-    if request.undo is None or error not in {ToolErrorKind.RAISED, ToolErrorKind.TIMED_OUT}:
+    if request.undo is None or error not in UNCLEAR:
         return
     if any(s.name == request.call.tool and s.effect is Effect.IDEMPOTENT for s in profile.compensations):
         raise ToolFailed(text, fix="undo the effect by hand, or resume the run")

@@ -135,5 +135,7 @@ def progress_line(progress: Progress) -> str:
             return f"{what}: failed {progress.detail}; tried again"
         case "failed":
             return f"{what}: failed: {progress.detail}"
+        case _ if progress.error:
+            return f"{what}: {progress.told}: {' '.join(progress.said.split()) or progress.detail}"
         case _:
             return f"{what}: {progress.state}"

@@ -98,6 +98,8 @@ async def carry_out(run_id: str, order: Order, output: Output, *, confirmed: boo
                 way = find_way(origin, order)
         elif order.kind == "resume":
             await close_tree(session.client, run_id, origin.execution)
+        for line in effect_lines(way.done_after):
+            output.note(f"stands: {line}")
         run, handle = await go_on(session.deployment, way)
         return await attendance.go_on(run, handle, _DONE[order.kind])
 
@@ -122,7 +124,7 @@ def _ask(way: Way, output: Output) -> int:
         output.text(line)
     count = len(way.done_after)
     done = "1 effect was" if count == 1 else f"{count} effects were"
-    message = f"{done} done after the checkpoint {order.checkpoint}, and nothing undoes what is done"
+    message = f"{done} done after the checkpoint {order.checkpoint}, and nothing but a failure of the run undoes them"
     if not count:
         message = f"the run {run_id!r} has not ended, and this would stop it first"
     again = shlex.join(_words(order, run_id))

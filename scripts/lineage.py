@@ -38,7 +38,8 @@ def lineage_lines(value: dict[str, Any]) -> list[str]:
     lines = []
     if origin := value["from"]:
         at = f" at {origin['checkpoint']}" if origin["checkpoint"] else ""
-        lines.append(f"{_WORDS[origin['kind']]} from {origin['run_id']}{at} (execution {origin['execution']})")
+        put = f", set {', '.join(origin['set'])}" if origin["set"] else ""
+        lines.append(f"{_WORDS[origin['kind']]} from {origin['run_id']}{at} (execution {origin['execution']}){put}")
     for row in value["descendants"]:
         if row["number"] != value["number"]:
             at = f" from checkpoint {row['checkpoint']}" if row["checkpoint"] else ""

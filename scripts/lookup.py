@@ -12,7 +12,7 @@ from workers.runs import RunHandle
 from workflows.contracts import RunResult
 
 KNOWN = 200
-"""Runs, the newest first, among which a mistyped id is looked for."""
+"""Executions of runs, the newest first, among which a mistyped id is looked for."""
 
 
 async def find_run(session: Session, run_id: str) -> tuple[RunHandle, WorkflowExecutionDescription]:
@@ -28,7 +28,8 @@ async def find_run(session: Session, run_id: str) -> tuple[RunHandle, WorkflowEx
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-    known = [run.id async for run in session.client.list_workflows(limit=KNOWN)]
+    listed = session.client.list_workflows("ParentWorkflowId IS NULL", limit=KNOWN)  # what is nested is no run
+    known = list(dict.fromkeys([run.id async for run in listed]))  # each re-run of one is listed
     near = difflib.get_close_matches(run_id, known, n=1)
     newest = f"the newest are: {', '.join(known[:5])}" if known else "there are none yet: see `ostinato run --help`"
     raise ConfigurationInvalid(f"there is no run {run_id!r}", fix=f"did you mean {near[0]!r}?" if near else newest)

@@ -1,6 +1,7 @@
 """A run's result: as the one JSON object, as text for people, and as files in the home folder."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +119,8 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
     if result.output is not None:
         output.text(as_text(result, run))
         output.text()
-    for sentence in result.missing:
-        output.text(f"missing: {sentence}")
-    for sentence in result.notes:
-        output.text(f"note: {sentence}")
+    for line in said_lines(result):
+        output.text(line)
     for line in effect_lines(result.done):
         output.text(line)
     usage = result.usage
@@ -145,6 +144,12 @@ def print_result(run: RunInput, result: RunResult, artifacts: list[str], output:
         if result.failure.fix:
             output.note(f"fix: {result.failure.fix}")
     output.object(run_object(run.workflow_id, result, artifacts))
+
+
+def said_lines(result: RunResult) -> Iterator[str]:
+    """What the result lacks, and what is worth knowing of it, a line each."""
+    yield from (f"missing: {sentence}" for sentence in result.missing)
+    yield from (f"note: {sentence}" for sentence in result.notes)
 
 
 def as_text(result: RunResult, run: RunInput) -> str:

@@ -86,9 +86,10 @@ def _show_version(view: RunStateView, at: int | None, value: dict[str, Any], out
     for commit in view.commits[:version]:
         current = "" if values[commit.key] is commit else ", replaced later"
         partial = ", partial" if commit.partial else ""
+        put = ", set anew (--set)" if commit.replaced else ""
         output.text(
             f"version {commit.version}: {commit.key}, by {commit.step} ({commit.owner}), {_when(commit)}, "
-            f"{commit.size_bytes:,} bytes, {commit.digest[:12]}{partial}{current}"
+            f"{commit.size_bytes:,} bytes, {commit.digest[:12]}{partial}{put}{current}"
         )
     for key, commit in values.items():
         output.text()
@@ -148,6 +149,7 @@ def _version(commit: StateCommit) -> dict[str, Any]:
         "size_bytes": commit.size_bytes,
         "digest": commit.digest,
         "partial": commit.partial,
+        "replaced": commit.replaced,
         "left_out": commit.left_out,
     }
 

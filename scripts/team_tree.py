@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.contracts.budgets import COUNTED, Amounts
+from activities.contracts.grants import Grants
 from workers.checks.findings import Place, TeamView
-from workflows.teams.bounds import longest_seconds
-from workflows.teams.routes import tries, types_of
+from workflows.contracts import once_tools
+from workflows.teams.bounds import longest_seconds, working_seconds
+from workflows.teams.routes import tries
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
@@ -35,6 +37,20 @@ class _Row:
     worst: Amounts
     """Of one time."""
     seconds: float
+    working: float
+    """The same without what people may take."""
+
+    @property
+    def time(self) -> str:
+        """How long it takes at most, for people."""
+        whole = _time(self.seconds)
+        if self.working >= self.seconds:
+            return whole
+        return (
+            f"{_time(self.working)} of work, {whole} with people's time"
+            if self.working
+            else f"{whole} of people's time"
+        )
 
 
 class TeamTree:
@@ -52,11 +68,11 @@ class TeamTree:
             depth = sum(1 for _ in row.place.chain)
             yield f"{'  ' * depth}- {self._title(row)}"
             yield f"{'  ' * depth}    {'; '.join(self._facts(row.place.node))}"
-            yield f"{'  ' * depth}    at most {_amounts(row.worst)}, {_time(row.seconds)}{_often(row.times)}"
+            yield f"{'  ' * depth}    at most {_amounts(row.worst)}, {row.time}{_often(row.times)}"
         if len(self._rows) > MAX_LINES:
             yield f"and {len(self._rows) - MAX_LINES} more nodes (--json has them all)"
         top = self._rows[0]
-        yield f"in all at most {_amounts(top.worst)}, {_time(top.seconds)}"
+        yield f"in all at most {_amounts(top.worst)}, {top.time}"
 
     def rows(self) -> list[dict[str, Any]]:
         """Every node, as JSON."""
@@ -69,7 +85,11 @@ class TeamTree:
     def _row(self, place: Place) -> _Row:
         view = self._view
         worst = worst_case(view.team, view.plans, place.node)
-        return _Row(place, _times(place), worst, longest_seconds(view.team, place.node, view.tool_seconds))
+        seconds, working = (
+            longest(view.team, place.node, view.tool_seconds, once_tools(view.plans))
+            for longest in (longest_seconds, working_seconds)
+        )
+        return _Row(place, _times(place), worst, seconds, working)
 
     def _title(self, row: _Row) -> str:
         place = row.place
@@ -91,18 +111,16 @@ class TeamTree:
         if tools := self._view.tools_of(node):
             more = f" and {len(tools) - MAX_LISTED} more" if len(tools) > MAX_LISTED else ""
             yield f"tools {', '.join(tools[:MAX_LISTED])}{more}"
+        if isinstance(node, AgentNode) and (own := self._view.team.agents[node.agent].grants):
+            yield f"its own grants {_granted(own)}"
         for name, value in self._bounds(node).items():
-            yield (
-                f"{name.replace('_', ' ')} {value:g}"
-                if isinstance(value, float)
-                else f"{name.replace('_', ' ')} {value}"
-            )
+            yield _fact(name, value)
         if node.budget:
             known = {name: value for name in (*COUNTED, "seconds") if (value := getattr(node.budget, name)) is not None}
-            listed = ", ".join(f"{name} {value:g}" for name, value in known.items())
+            listed = ", ".join(_fact(name, value) for name, value in known.items())
             yield f"budget {listed} ({node.budget.on_breach})"
         if node.grants is not None:
-            yield f"grants {', '.join(node.grants) or 'nothing'}"
+            yield f"grants {_granted(node.grants)}"
         if not node.critical:
             yield "not critical"
         if node.fallback and node.fallback.kind in {"constant", "skip", "tier"}:
@@ -113,7 +131,15 @@ class TeamTree:
         match node:
             case AgentNode():
                 limits = self._view.team.agents[node.agent].limits
-                names: tuple[str, ...] = ("turns", "model_calls", "tool_calls", "tokens", "cost_usd", "seconds", "output_tokens")
+                names: tuple[str, ...] = (
+                    "turns",
+                    "model_calls",
+                    "tool_calls",
+                    "tokens",
+                    "cost_usd",
+                    "seconds",
+                    "output_tokens",
+                )
                 bounds = {name: getattr(limits, name) for name in names}
             case CallNode():
                 bounds = {"seconds": self._view.tool_seconds.get(node.tool, 60.0)}
@@ -143,6 +169,23 @@ class TeamTree:
         }
 
 
+def _fact(name: str, value: float) -> str:
+    """A bound as people read it."""
+    if name.endswith("seconds"):
+        return f"{'timeout' if name == 'timeout_seconds' else 'time'} {_time(value)}"
+    return f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
+
+
+def _granted(grants: Grants) -> str:
+    """Tools with what each is granted under."""
+    said = []
+    for tool, grant in grants.items():
+        terms = ["a person is asked"] if grant.ask else []
+        terms += [f"conditions on {', '.join(grant.arguments)}"] if grant.arguments else []
+        said.append(f"{tool} ({'; '.join(terms)})" if terms else tool)
+    return ", ".join(said) or "nothing"
+
+
 def _role(place: Place) -> str:
     """``worker research`` and the like."""
     names = {"workers": "worker", "nodes": "node"}
@@ -167,11 +210,15 @@ def _times(place: Place) -> int:
     worker = place.at[-2]
     if above.subtasks:
         return sum(tries(above, spec.type, spec.attempts)[worker] for spec in above.subtasks)
-    return above.max_subtasks * max(tries(above, *one)[worker] for one in types_of(above))
+    return above.max_subtasks * max(tries(above, worker_type)[worker] for worker_type in above.workers)
 
 
 def _worst(row: _Row) -> dict[str, float]:
-    return {**{name: getattr(row.worst, name) for name in COUNTED}, "seconds": row.seconds}
+    return {
+        **{name: getattr(row.worst, name) for name in COUNTED},
+        "seconds": row.seconds,
+        "working_seconds": row.working,
+    }
 
 
 def _often(times: int) -> str:

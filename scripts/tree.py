@@ -170,7 +170,7 @@ class RunTree:
         if len(calls) > most:
             branch.add(Text(f"{len(calls) - most} earlier calls", style="dim"))
         for call in calls[-most:]:
-            state = {"started": "running", "retried": "running"}.get(call.state, call.state)
+            state = {"started": "running", "retried": "running"}.get(call.state, call.told)
             line = Text(one_line(call.what.partition(": ")[2] or call.what))
             line.append(f" {state}", style=_STYLES.get(state, ""))
             seconds = call.milliseconds / 1000 if call.milliseconds else max(0.0, now - call.at)
@@ -204,7 +204,7 @@ class Fitted:
 def plain_line(progress: Progress) -> str:
     """One thing that happened, for logs and pipes."""
     at = time.strftime("%H:%M:%S", time.localtime(progress.at))
-    line = f"{at} {progress.path} {progress.what}: {progress.state}"
+    line = f"{at} {progress.path} {progress.what}: {progress.told}"
     if progress.milliseconds:
         used = f", {progress.tokens:,} tokens, {progress.cost_usd:.4f} USD" if progress.tokens else ""
         line += f" ({progress.milliseconds / 1000:.1f} s{used})"

@@ -14,6 +14,7 @@ from activities.providers.base import ModelProvider
 from tests.support.scripted import Script, ScriptedProvider
 from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
+from workers.policy import NO_POLICY
 from workers.pools import EXIT_PAUSE_SECONDS, running_pools
 from workers.runs import RunHandle, read_result, start_run
 from workers.server import ServerInfo, dev_server
@@ -62,7 +63,8 @@ async def server(home: Path) -> AsyncIterator[ServerInfo]:
 
 @pytest.fixture(scope="session")
 def settings(home: Path) -> Settings:
-    return load_settings(home=home, tool_modules=("tests.support.tools",), log_level="error")
+    # All tests share a store: a policy that one had is given up by the next.
+    return load_settings(home=home, tool_modules=("tests.support.tools",), policy=NO_POLICY, log_level="error")
 
 
 @pytest.fixture(scope="session")

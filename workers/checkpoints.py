@@ -1,7 +1,7 @@
 """The checkpoints of a run: the versions of its state, and of the state of every workflow nested in it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,7 @@ from activities.contracts.effects import EffectOutcome, EffectReport
 from activities.errors import ConfigurationInvalid
 from workers.executions import nested_executions
 from workers.runs import RunHandle, read_input, read_result
+from workers.spent import with_spent
 from workers.team_file import nearest
 from workflows.contracts import RunInput, RunResult, RunSoFar, RunStatus, StateCommit, is_within
 from workflows.stopped import STATE_QUERY
@@ -93,10 +94,17 @@ class Origin:
         )
 
     def done_after(self, kept: Sequence[Checkpoint]) -> tuple[EffectReport, ...]:
-        """The effects that stand, and lie in none of the steps that are kept."""
+        """The effects that stand, and lie in none of the steps that are kept; and all of executions before the last."""
         paths = {checkpoint.commit.step for checkpoint in kept}
-        standing = (report for report in self.done if report.outcome is not EffectOutcome.COMPENSATED)
-        return tuple(report for report in standing if not is_within(report.step, paths))
+        return tuple(r for r in self._standing() if r.earlier or not is_within(r.step, paths))
+
+    @property
+    def standing(self) -> tuple[EffectReport, ...]:
+        """The effects that stand, as those of an earlier execution."""
+        return tuple(report.model_copy(update={"earlier": True}) for report in self._standing())
+
+    def _standing(self) -> Iterator[EffectReport]:
+        return (report for report in self.done if report.outcome is not EffectOutcome.COMPENSATED)
 
 
 async def read_origin(client: Client, workflow_id: str) -> Origin:
@@ -113,6 +121,11 @@ async def read_origin(client: Client, workflow_id: str) -> Origin:
     state, done = (result.state, result.done) if result else ((), ())
     if not state and (result is None or result.status is RunStatus.FAILED) and (known := await _so_far(handle)):
         state, done = known.state, known.done or done
+    if result and result.status is RunStatus.FAILED and not result.done:
+        # One that was ended from outside: only its history tells what was under way.
+        have = {(report.step, report.ordinal) for report in done}
+        read = (await with_spent(client, run, result)).done
+        done = (*done, *(report for report in read if (report.step, report.ordinal) not in have))
     commits = [Checkpoint("", commit) for commit in state]
     commits += await _nested(client, workflow_id, described.run_id or "")
     commits.sort(key=lambda c: (c.commit.committed_at, -len(c.workflow), c.commit.version))

@@ -1,5 +1,6 @@
 """The effects of a run that could not list them itself, as the histories of its calls tell them."""
 
+from activities.contracts.calls import UNCLEAR
 from activities.contracts.effects import MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
 from activities.contracts.profile import Effect
 from workers.progress import Progress
@@ -34,8 +35,10 @@ class EffectsRead:
         key = (progress.path, progress.step)
         if not self._has_effect(progress.tool):
             return False
-        if progress.state == "done" and progress.detail:
-            self._found.pop(key, None)  # the tool answered with an error: it has done nothing
+        if progress.error and progress.error not in UNCLEAR:
+            self._found.pop(key, None)  # it was refused, or the tool says that it has done nothing
+        elif progress.error:
+            self._found[key] = self._report(progress, EffectOutcome.UNKNOWN)
         elif progress.state == "done":
             self._found[key] = self._report(progress, EffectOutcome.DONE)
         else:
@@ -44,11 +47,17 @@ class EffectsRead:
 
     def _undo(self, progress: Progress) -> None:
         key = (progress.path, progress.step.removesuffix(UNDO))
-        if progress.state not in _ENDS or key not in self._found:
+        if key not in self._found:
             return
-        failed = bool(progress.detail)
-        outcome = EffectOutcome.COMPENSATION_FAILED if failed else EffectOutcome.COMPENSATED
-        update = {"outcome": outcome, "compensation": progress.tool, "reason": progress.detail[:1000]}
+        if progress.state not in _ENDS:
+            outcome, reason = EffectOutcome.UNKNOWN, f"{progress.tool} had begun to undo it"
+        elif progress.error == EffectOutcome.KEPT:
+            outcome, reason = EffectOutcome.KEPT, progress.detail
+        elif progress.detail:
+            outcome, reason = EffectOutcome.COMPENSATION_FAILED, progress.said or progress.detail
+        else:
+            outcome, reason = EffectOutcome.COMPENSATED, ""
+        update = {"outcome": outcome, "compensation": progress.tool, "reason": reason[:1000]}
         self._found[key] = self._found[key].model_copy(update=update)
 
     def _has_effect(self, tool: str) -> bool:
@@ -65,6 +74,9 @@ class EffectsRead:
             compensation=next(
                 (p.compensations[progress.tool] for p in self._plans if progress.tool in p.compensations), ""
             ),
-            reason=(progress.detail or "it was under way at the end")[:1000] if unknown else "",
+            reason=(progress.said or progress.detail or "it was under way at the end")[:1000] if unknown else "",
+            request_id=progress.request_id,
+            arguments=progress.arguments,
+            result="" if unknown else progress.said,
             at=progress.at,
         )

@@ -14,17 +14,22 @@ from pydantic import ValidationError
 
 from activities.contracts.grants import ArgumentRule, Verdict
 from activities.contracts.mcp import SEPARATOR, server_of
+from activities.contracts.people import Asking, Choice
 from activities.contracts.profile import AgentProfile, Effect
 from activities.errors import ConfigurationInvalid
 from activities.grants import check_rules
 from activities.lookalikes import lookalike, unknown
 from activities.policy import Action, Policy, PolicyRule
 from activities.tools.base import Tool
+from workers.checks.people import never_comes
 from workers.team_file import line_of, nearest
 from workers.team_yaml import Lines, read_yaml
+from workflows.human_checks import check_asking
 from workflows.teams.problems import problems_of
 from workflows.teams.tree import CallNode, TeamSpec, walk
 
+NO_POLICY = Path("none")
+"""In place of a file: the deployment has no policy any more."""
 MAX_BYTES = 1024 * 1024
 MAX_NOTES = 20
 
@@ -33,13 +38,13 @@ def load_policy(path: Path | None, tools: Mapping[str, Tool]) -> Policy | None:
     """Read and check a policy file; ``None`` where the deployment has none.
 
     Args:
-        path: the setting ``policy``.
+        path: the setting ``policy``; ``none`` is none.
         tools: those of this deployment; tools of MCP servers (``server__tool``) are known only to them.
 
     Raises:
         ConfigurationInvalid: one sentence with file and line, and a fix.
     """
-    if path is None:
+    if path is None or path == NO_POLICY:
         return None
     value, lines = _read(path)
     _check_letters(value, path, lines, tools)
@@ -72,6 +77,11 @@ def foreseen(
             asks = asks or Verdict.ASK in verdicts
             if verdicts <= {Verdict.BLOCK, Verdict.HALT}:
                 notes.append(f"the deployment's policy never allows {name} to call {tool}")
+        for spec in profile.compensations:  # nobody is asked while a run ends
+            verdicts = policy.possible(Action(spec.name, spec.effect, team.team, name))
+            if not verdicts & {Verdict.PROCEED, Verdict.EDIT}:
+                undone = ", ".join(tool.name for tool in profile.tools if tool.compensate == spec.name)
+                notes.append(f"the deployment's policy lets nothing undo what {undone} of {name} does: no rule lets {spec.name} proceed")
     return tuple(notes[:MAX_NOTES]), team.people.seconds if asks else 0.0
 
 
@@ -93,6 +103,8 @@ def _check(rule: PolicyRule, at: tuple[str, ...], path: Path, lines: Lines, tool
                 f"{place('tool')}: it names the tool {pattern!r}, {unknown(pattern, tools)}",
                 fix=nearest(pattern, sorted(tools)),
             )
+    if rule.asking:
+        _check_asking(rule.asking, (*at, "asking"), path, lines)
     known = _arguments_of(rule, tools)
     for field, names in (("arguments", rule.arguments), ("replace", rule.replace), ("limit", rule.limit)):
         for name in names if known is not None else ():
@@ -104,6 +116,22 @@ def _check(rule: PolicyRule, at: tuple[str, ...], path: Path, lines: Lines, tool
     rules: Iterable[tuple[str, Mapping[str, ArgumentRule]]] = (("arguments", rule.arguments), ("limit", rule.limit))
     for field, conditions in rules:
         check_rules(conditions, place(field))
+
+
+def _check_asking(asking: Asking, at: tuple[str, ...], path: Path, lines: Lines) -> None:
+    """Refuse a way of asking that cannot work, before anybody waits for it."""
+    offered = (Choice.APPROVE, Choice.EDIT, Choice.REJECT)
+    found = list(never_comes(asking))
+    if asking.default is not None and asking.default not in offered:
+        found += [("default", f"an action is not decided by {asking.default}", f"write one of {', '.join(offered)}")]
+    elif asking.default is Choice.EDIT and not isinstance(asking.default_answer, dict):
+        found += [("default", "the default edit needs the arguments to use as default_answer", "add default_answer")]
+    for field, message, fix in found:
+        raise ConfigurationInvalid(f"{path}:{line_of((*at, field), lines)}: asking.{field}: {message}", fix=fix)
+    try:
+        check_asking(asking, offered)
+    except ConfigurationInvalid as error:
+        raise ConfigurationInvalid(f"{path}:{line_of(at, lines)}: asking: {error}", fix=error.fix) from error
 
 
 def _check_letters(value: Any, path: Path, lines: Lines, tools: Iterable[str]) -> None:

@@ -20,8 +20,8 @@ from activities.tools.addresses import FetchPolicy
 from workers.deployment import Deployment
 from workers.mcp import mcp_clients
 from workers.own_workflows import load_workflows, not_for_the_sandbox
-from workers.policy import load_policy
-from workers.registration import bind_store, register_search_attributes
+from workers.policy import NO_POLICY, load_policy
+from workers.registration import bind_policy, bind_store, register_search_attributes
 from workers.settings import Settings
 from workflows import policies, steps
 from workflows.entities.human_task import HumanTaskWorkflow
@@ -150,6 +150,10 @@ async def running_pools(
     """
     await register_search_attributes(deployment.client)
     await bind_store(deployment.client, deployment.store)
+    if "tools" in names:
+        settings = deployment.settings
+        policy = load_policy(settings.policy, deployment.tools)
+        await bind_policy(deployment.store, policy, given_up=settings.policy == NO_POLICY)
     pools = [build_pool(name, deployment, providers or {}) for name in names]
     async with AsyncExitStack() as stack:
         workers: list[Worker] = []

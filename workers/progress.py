@@ -13,6 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.converter import WorkflowSerializationContext
 
+from activities.contracts.effects import MAX_PREVIEW, EffectOutcome
 from activities.contracts.messages import ThreadRef
 from activities.contracts.people import HUMAN_TASK, HumanDecision, HumanTask
 from activities.contracts.steps import StepKey, Usage
@@ -21,6 +22,13 @@ from workflows.contracts import RunInput
 Kind = Literal["model", "tool", "call", "workflow"]
 _KINDS: dict[str, Kind] = {"model.call": "model", "tool.call": "tool"}
 _Read = TypeVar("_Read", bound=BaseModel)
+_TOLD = {
+    "ask": "needs a person's yes",
+    "blocked": "not allowed",
+    "halt": "not allowed",
+    "not_done": "not done",
+    "timed_out": "failed, out of time",
+}
 _list = TypeAdapter(list[JsonValue])
 
 
@@ -59,6 +67,19 @@ class Progress:
     workflow_id: str = ""
     activity_id: str = ""
     attempt: int = 0
+    arguments: str = ""
+    """The start of what a tool was called with, as JSON."""
+    said: str = ""
+    """The start of what it answered."""
+    request_id: str = ""
+    """What it was given as the name of its effect, where it has one."""
+    error: str = ""
+    """The kind of error that a tool answered with: its call ended well, and yet nothing came of it."""
+
+    @property
+    def told(self) -> str:
+        """The state as people are told it."""
+        return _TOLD.get(self.error, "failed") if self.error and self.state == "done" else self.state
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,7 @@ class Child:
 
 class _Tool(BaseModel):
     tool: str = ""
+    arguments: str = ""
 
 
 class _Request(BaseModel):
@@ -82,6 +104,13 @@ class _Request(BaseModel):
     check: bool = False
 
 
+class _Decision(BaseModel):
+    """What of the gate's word on a call is of interest."""
+
+    verdict: str = ""
+    reason: str = ""
+
+
 class _Response(BaseModel):
     """What of a call's response is of interest."""
 
@@ -91,6 +120,16 @@ class _Response(BaseModel):
     tool_calls: list[JsonValue] = []
     problems: list[JsonValue] = []
     error: str | None = None
+    arguments: str = ""
+    request_id: str = ""
+    kept_for: str = ""
+    calls: int = 1
+    decision: _Decision | None = None
+
+    @property
+    def not_made(self) -> "_Decision | None":
+        """The gate's word, where nothing was done and there is no answer either."""
+        return self.decision if self.decision and self.decision.verdict in {"ask", "halt"} else None
 
 
 class HistoryReader:
@@ -180,6 +219,7 @@ class HistoryReader:
             step=request.key.step if request else scheduled.activity_id,
             kind=kind,
             tool=request.call.tool if request else "",
+            arguments=request.call.arguments[:MAX_PREVIEW] if request else "",
             is_answer=request is not None
             and (request.key.step == "t1" if kind == "tool" else request.purpose == "answer"),
             activity_id=scheduled.activity_id,
@@ -199,15 +239,22 @@ class HistoryReader:
         response = await self._decode(completed.result.payloads, _Response) if known else None
         if response is None:
             return ended
-        ended = replace(ended, detail=f"answered with an error: {response.error}" if response.error else "")
+        kept = f"the run {response.kept_for} goes on from it" if response.kept_for else ""
+        kept = response.not_made.reason if response.not_made else kept
+        ended = replace(ended, detail=f"answered with an error: {response.error}" if response.error else kept)
         if is_check:
             return self._checked(ended, response)
         return replace(
             ended,
             tokens=response.usage.tokens,
             cost_usd=response.usage.cost_usd,
-            usage=response.usage if ended.kind == "model" else Usage(tool_calls=1),
+            usage=response.usage if ended.kind == "model" else Usage(tool_calls=response.calls),
             thread=response.thread,
+            said=response.text[:MAX_PREVIEW],
+            request_id=response.request_id,
+            error=response.error
+            or (response.not_made.verdict if response.not_made else EffectOutcome.KEPT.value if kept else ""),
+            arguments=response.arguments or ended.arguments,
             is_answer=bool(call and call.is_answer)
             and not (response.tool_calls or response.problems or response.error),
         )

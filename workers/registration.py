@@ -5,6 +5,7 @@ that are there: it refuses to start instead. The bond is written on both sides, 
 store, by whoever is first.
 """
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +18,15 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import ConfigurationInvalid
 from activities.object_store import ObjectStore
+from activities.policy import Policy
+from activities.records import request_hash
 from workflows.progress import ALL_SEARCH_ATTRIBUTES
 
 STORE_KEY = "ostinato.store"
 STORE_MARK = "store.id"
+POLICY_MARK = "policy.id"
+"""The digest of the deployment's policy; empty where it was given up."""
+log = logging.getLogger(__name__)
 _RPC = timedelta(seconds=10)
 
 
@@ -98,6 +104,34 @@ async def bind_store(client: Client, store: ObjectStore) -> None:
     if not bond.store_of_namespace:
         await _write_to_namespace(client, bond.store_id)
         await check_bond(client, store)  # of two stores that came at the same time, the last writer's is the one
+
+
+async def bind_policy(store: ObjectStore, policy: Policy | None, *, given_up: bool) -> None:
+    """Tie the store to a policy, as a process that makes tool calls has it.
+
+    The failure this prevents: one worker of many, or an ``ostinato run`` that serves itself, is started without the
+    policy, and every call that comes to it proceeds.
+
+    Args:
+        store: the namespace's.
+        policy: this process's.
+        given_up: the operator has said that there is to be none.
+
+    Raises:
+        ConfigurationInvalid: it has none, and others have.
+    """
+    digest = request_hash(policy.model_dump(mode="json")) if policy else ""
+    kept = (await store.read(POLICY_MARK, scope_id=STORE_MARK) or b"").decode()
+    if kept and not digest and not given_up:
+        raise ConfigurationInvalid(
+            "this namespace has a policy on what may be done, and this process does not know it: it makes no tool calls",
+            fix="set OSTINATO_POLICY to the policy's file, as its other workers have it; OSTINATO_POLICY=none gives the"
+            " policy up for all",
+        )
+    if digest != kept:
+        if kept:
+            log.warning("the policy of the namespace is %s", "another one now" if digest else "given up")
+        await store.write(POLICY_MARK, digest.encode(), scope_id=STORE_MARK)
 
 
 async def _write_to_namespace(client: Client, store_id: str) -> None:

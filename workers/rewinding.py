@@ -15,7 +15,8 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts.effects import EffectReport
+from activities.contracts.effects import EffectOutcome, EffectReport
+from activities.contracts.failures import FailureKind
 from activities.contracts.profile import Effect
 from activities.errors import ConfigurationInvalid
 from activities.object_store import blob_path
@@ -82,6 +83,8 @@ def find_way(origin: Origin, order: Order) -> Way:
     run = origin.run
     if order.kind == "resume":
         _check_can_resume(origin)
+        if order.team is None:
+            _check_can_pass(origin, order)
         at, kept = None, origin.checkpoints
     else:
         at = origin.find(order.checkpoint)
@@ -94,8 +97,7 @@ def find_way(origin: Origin, order: Order) -> Way:
             )
     _check_values(order, at, kept)
     _check_tools(origin, order)
-    after = origin.done_after(() if GOAL in order.values else kept)
-    return Way(order, origin, at, kept, () if order.kind == "resume" else after)
+    return Way(order, origin, at, kept, origin.done_after(() if GOAL in order.values else kept))
 
 
 async def go_on(deployment: Deployment, way: Way) -> tuple[RunInput, RunHandle]:
@@ -133,8 +135,10 @@ async def close_tree(client: Client, workflow_id: str, execution: str) -> None:
                 await _closed(client, nested_id, run_id)
     except TimeoutError:
         raise ConfigurationInvalid(
-            f"the run {workflow_id!r} did not end within {STOP_SECONDS:.0f} s",
-            fix=f"ostinato stop {workflow_id} --force ends it at once; then try again",
+            f"the run {workflow_id!r} did not end within {STOP_SECONDS:.0f} s: it makes nothing new, and ends with its call under"
+            " way, or when it has undone its effects; nothing has gone on from it",
+            fix=f"wait for its end (ostinato watch {workflow_id}) and give the same command again; ostinato stop"
+            f" {workflow_id} --force ends it at once",
         ) from None
 
 
@@ -191,6 +195,7 @@ async def _start(deployment: Deployment, way: Way, workflow_id: str) -> tuple[Ru
         renewals=_renewals(way, noted.number),
         values=_values(way),
         failed=_failed(way),
+        earlier=() if order.kind == "fork" else origin.standing,
     )
     run_id = None if workflow_id == old.scope_id else workflow_id
     run = run.model_copy(update={"rewind": rewind, "run_id": run_id})
@@ -276,6 +281,24 @@ def _check_can_resume(origin: Origin) -> None:
             f"the run {run_id!r} is complete: there is nothing to resume",
             fix=f"ostinato rewind {run_id} --to CHECKPOINT goes back into it; ostinato checkpoints {run_id} lists them",
         )
+
+
+def _check_can_pass(origin: Origin, order: Order) -> None:
+    """Refuse to come to an effect again of which nobody knows, and to undo everything once more there."""
+    failure = origin.result.failure if origin.result else None
+    if failure is None or failure.kind not in {FailureKind.OUTCOME_UNKNOWN, FailureKind.TOOL_FAILED}:
+        return
+    for report in origin.done:
+        if report.outcome is not EffectOutcome.UNKNOWN or report.effect is not Effect.ONCE or report.earlier:
+            continue
+        if report.step == failure.step and report.tool not in order.repeat_effects:
+            run_id = origin.run.workflow_id
+            raise ConfigurationInvalid(
+                f"the run {run_id!r} ended at the tool {report.tool!r} in {report.step}, and whether its effect happened is"
+                " not known: it would end there again",
+                fix="look at the system that the tool acts on; where it did not happen:"
+                f" ostinato resume {run_id} --repeat-effects {report.tool}",
+            )
 
 
 def _check_values(order: Order, at: Checkpoint | None, kept: tuple[Checkpoint, ...]) -> None:

@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
 from activities.errors import ConfigurationInvalid
 from workflows import policies, steps
-from workflows.contracts import RunInput, RunResult, RunStatus
+from workflows.contracts import RunInput, RunResult, RunStatus, once_tools
 from workflows.failures import failure_of
 from workflows.nodes import names_in
 from workflows.progress import AGENTS, PATTERN, TEAM
@@ -44,7 +44,8 @@ def start_options(run: RunInput) -> dict[str, Any]:
     A second start with the same id attaches to the run that is there; a closed run is never started again.
     """
     team = run.team
-    longest = longest_seconds(team, team.root, run.tool_seconds) + patience_seconds(team, run.plans, team.root)
+    longest = longest_seconds(team, team.root, run.tool_seconds, once_tools(run.plans))
+    longest += patience_seconds(team, run.plans, team.root)
     return {
         "id": run.workflow_id,
         "task_queue": steps.WORKFLOW_QUEUE,

@@ -67,7 +67,8 @@ class Settings(BaseSettings):
     """Modules whose ``@workflow.defn`` classes the pool ``workflows`` runs, besides the built-in ones. Comma-separated."""
     policy: Path | None = None
     """A YAML or TOML file with rules on all proposed actions, read by workers of the pool ``tools`` at their start. With
-    it, what has an effect and matches no rule is blocked; absent: what teams grant proceeds."""
+    it, what has an effect and matches no rule is blocked; absent: what teams grant proceeds. Once workers of a namespace
+    had one, none starts without; ``none`` gives it up."""
     fetch_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """What the tool ``fetch_url`` may reach besides the public Internet at ports 80 and 443: host names, addresses or
     networks, each with ``:port`` or without. Comma-separated."""

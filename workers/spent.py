@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.contracts.effects import MAX_LISTED_EFFECTS
 from activities.contracts.messages import ThreadRef
 from activities.contracts.steps import Usage
 from activities.errors import ConfigurationInvalid
@@ -69,13 +70,14 @@ async def with_spent(client: Client, run: RunInput, result: RunResult) -> RunRes
         used = sum((step.usage for step in found.values()), Usage())
         missing.append("what this run used could not be read in whole: more was used than is counted")
     steps = [_report(run, path, step) for path, step in found.items()]
+    before = run.rewind.earlier if run.rewind else ()
     said = of_steps(steps, status=result.status, failure=result.failure, usage=used, missing=missing)
     return said.model_copy(
         update={
             "state": result.state,
             "handoffs": result.handoffs,
             "decisions": result.decisions,
-            "done": result.done or effects.reports,
+            "done": result.done or (*before, *effects.reports)[-MAX_LISTED_EFFECTS:],
         }
     )
 

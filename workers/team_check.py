@@ -1,6 +1,6 @@
 """Checks a team before anything is spent, and completes what the platform gives: a planner's output contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from activities.errors import ConfigurationInvalid
@@ -8,7 +8,7 @@ from activities.tools.base import Tool
 from workers.checks.budgets import budgets
 from workers.checks.calls import calls
 from workers.checks.contracts import contracts
-from workers.checks.findings import Check, Finding, TeamView, Weight
+from workers.checks.findings import At, Check, Finding, TeamView, Weight
 from workers.checks.names import looks, names
 from workers.checks.people import people
 from workers.checks.reach import reach
@@ -56,6 +56,12 @@ def examine(view: TeamView) -> list[Finding]:
     Budgets are looked at where the view has plans.
     """
     found = _run(view, _SHAPE) or _run(view, (*_PARTS, budgets) if view.plans else _PARTS)
+    # An agent on another tier is the same node once more: what is wrong with it is told where it is written.
+    repeated = {place.at for place in view.places if place.is_same}
+    told = {(finding.message, finding.fix) for finding in found if not _is_at(finding.at, repeated)}
+    found = [
+        finding for finding in found if (finding.message, finding.fix) not in told or not _is_at(finding.at, repeated)
+    ]
     return sorted(found, key=lambda finding: list(Weight).index(finding.weight))[:MAX_FINDINGS]
 
 
@@ -79,6 +85,10 @@ def refuse(found: Sequence[Finding], *weights: Weight, file: Path | None = None,
 def sentence(finding: Finding, file: Path | None, lines: Lines | None) -> str:
     """A finding with file and line, where the team is from a file."""
     return finding.message if file is None else f"{file}:{line_of(finding.at, lines or {})}: {finding.message}"
+
+
+def _is_at(at: At, places: Collection[At]) -> bool:
+    return any(at[:length] in places for length in range(1, len(at) + 1))
 
 
 def _run(view: TeamView, checks: Sequence[Check]) -> list[Finding]:

@@ -33,6 +33,16 @@ MAX_DIGITS = 18
 Lines = dict[tuple[str, ...], int]
 """Path of a field or list item to its line, from 1."""
 
+QUOTES = "put the text in quotes: one with ': ' or ' #' needs them, and within { } or [ ] one with a comma or '?'"
+_UNQUOTED = (
+    "'?'",
+    "expected ',' or",
+    "expected <block end>",
+    "mapping values are not allowed",
+    "cannot start any token",
+)
+"""Words of the parser where a text most likely stands without its quotes."""
+
 _NULL = re.compile(r"^(~|null|Null|NULL|)$")
 _BOOL = re.compile(r"^(true|True|TRUE|false|False|FALSE)$")
 _INT = re.compile(r"^[-+]?[0-9]+$")
@@ -65,7 +75,13 @@ def read_yaml(data: bytes, path: Path) -> tuple[Any, Lines]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = " ".join(str(getattr(error, "problem", None) or error).split())[:300]
-        raise ConfigurationInvalid(f"{where}: not YAML: {problem}", fix="correct the file") from error
+        if "'\\t'" in problem:
+            fix = "indent with spaces, not with tabs"
+        else:
+            fix = (
+                f"{QUOTES}; or close the bracket" if any(word in problem for word in _UNQUOTED) else "correct the file"
+            )
+        raise ConfigurationInvalid(f"{where}: not YAML: {problem}", fix=fix) from error
 
 
 class _Reader:
@@ -91,7 +107,7 @@ class _Reader:
         self.lines.setdefault(at, _line(event))
         self._check(event, at)
         if isinstance(event, MappingStartEvent):
-            return self._mapping(at)
+            return self._mapping(at, flow=bool(event.flow_style))
         if isinstance(event, CollectionStartEvent):
             items: list[Any] = []
             while not isinstance(event := next(self._events), SequenceEndEvent):
@@ -99,7 +115,7 @@ class _Reader:
             return items
         return self._scalar(event)
 
-    def _mapping(self, at: tuple[str, ...]) -> dict[str, Any]:
+    def _mapping(self, at: tuple[str, ...], *, flow: bool) -> dict[str, Any]:
         result: dict[str, Any] = {}
         while isinstance(event := next(self._events), NodeEvent):
             self._check(event, at)
@@ -111,14 +127,25 @@ class _Reader:
             if key in result:
                 raise self._refused(event, f"the key {key[:80]!r} stands here twice", "keep one of them")
             self.lines[*at, key] = _line(event)
-            result[key] = self._value(next(self._events), (*at, key))
+            value = next(self._events)
+            if flow and isinstance(value, ScalarEvent) and value.style is None and not value.value:
+                raise self._refused(event, f"{key[:80]!r} has no value", QUOTES)
+            result[key] = self._value(value, (*at, key))
         return result
 
     def _check(self, event: Event, at: tuple[str, ...]) -> None:
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise self._refused(event, "anchors and aliases are not allowed", "write the value out")
+            raise self._refused(
+                event,
+                "anchors and aliases are not allowed",
+                "write the value out, or put a text with & or * before it in quotes",
+            )
         if tag := getattr(event, "tag", None):
-            raise self._refused(event, f"YAML tags are not allowed: {str(tag)[:80]}", "remove the tag")
+            raise self._refused(
+                event,
+                f"YAML tags are not allowed: {str(tag)[:80]}",
+                "remove the tag, or put a text with ! before it in quotes",
+            )
         if len(at) > MAX_DEPTH:
             raise self._refused(event, f"this is nested deeper than {MAX_DEPTH} levels", "flatten it")
 

@@ -73,6 +73,7 @@ class ModelCalls:
         try:
             work.go_on()  # it may have waited for its budget
             request = request.model_copy(update={"handoff": handoff})
+            work.sent = True
             response = await steps.call_model(
                 request, queue=route.queue, attempts=held.times, summary=summary, punctual=work.step.punctual
             )

@@ -133,6 +133,7 @@ def _result(step: StepContext, work: AgentWork, status: RunStatus, failure: Fail
         usage=state.total,
         missing=tuple(unknown.message for unknown in work.unknown),
         thread=state.thread,
+        owner=work.identity,
         artifacts=state.artifacts,
         effects=state.effects,
         handoffs=_handoffs(work, failure),
@@ -147,4 +148,4 @@ def _handoffs(work: AgentWork, failure: FailureDetail | None) -> tuple[HandoffRe
         return reports
     if reports and reports[-1].rejected and reports[-1].receiver == handoff.owner:
         return reports
-    return (*reports, unanswered(handoff, failure))[-transfers.MAX_REPORTS :]
+    return (*reports, unanswered(handoff, failure, sent=work.sent))[-transfers.MAX_REPORTS :]

@@ -7,7 +7,6 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.budgets import Amounts
     from activities.contracts.calls import ToolRequest, ToolResponse
     from activities.contracts.failures import FailureKind
     from activities.contracts.messages import ToolCall, ToolMessage
@@ -18,7 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.effects import noting_effect
     from workflows.failures import failure_of
     from workflows.gate import through_the_gate
-    from workflows.platform_tools import is_platform
+    from workflows.paid_tools import paid
+    from workflows.platform_tools import answered_here
+    from workflows.policies import TOOL_ATTEMPTS
 
 MAX_ARTIFACTS = 1000
 """Files of one step that are listed; the last ones where it writes more."""
@@ -39,7 +40,7 @@ class ToolCalls:
         """
         work = self._work
         limits, used = work.limits, work.state.usage.tool_calls
-        own = {i: platform_tools.answer(work, c, beside=calls) for i, c in enumerate(calls) if is_platform(work, c)}
+        own = {i: platform_tools.answer(work, c, beside=calls) for i, c in enumerate(calls) if answered_here(work, c)}
         if used + len(calls) - len(own) > limits.tool_calls:
             raise LimitExceeded(
                 f"the agent {work.agent!r} asked for more than {limits.tool_calls} tool calls",
@@ -85,21 +86,16 @@ class ToolCalls:
     async def _use(self, ordinal: str, call: ToolCall) -> ToolResponse:
         work = self._work
         work.go_on()
-        held = await work.account.reserve(Amounts(tool_calls=1), what="tool call")
         request = self._request(ordinal, call)
         try:
-            with noting_effect(work.step, work.plan, request) as ended:
-                answer = await through_the_gate(work.step, request, self._send)
+            with noting_effect(work.step, work.plan, request, lambda: work.deadline) as ended:
+                answer = await through_the_gate(work.step, request, self._paid)
                 ended(answer)
         except ActivityError as error:
             failure = failure_of(error, agent=work.agent, step=work.path)
             if failure.kind is FailureKind.OUTCOME_UNKNOWN:
                 work.unknown.append(failure)  # reported whatever else ends the step
             raise
-        finally:
-            # Counted here, as it ends: what was used counts even where a deadline or a stop ends the turn.
-            work.account.settle(held, Usage(tool_calls=1))
-            work.update(usage=work.state.usage + Usage(tool_calls=1))
         state = work.state
         work.update(
             tool_errors=state.tool_errors + (answer.error is not None),
@@ -120,7 +116,18 @@ class ToolCalls:
             again=work.step.failed_before,
         )
 
-    async def _send(self, request: ToolRequest) -> ToolResponse:
+    async def _paid(self, request: ToolRequest) -> ToolResponse:
+        async def call(attempts: int) -> ToolResponse:
+            self._work.go_on()  # it may have waited for its budget, or for a person
+            return await self._send(request, attempts)
+
+        return await paid(self._work.account, call, self._count)
+
+    def _count(self, usage: Usage) -> None:
+        """As each call ends: what was used counts even where a deadline or a stop ends the turn."""
+        self._work.update(usage=self._work.state.usage + usage)
+
+    async def _send(self, request: ToolRequest, attempts: int = TOOL_ATTEMPTS) -> ToolResponse:
         work, tool = self._work, request.call.tool
         seconds = work.run.tool_seconds.get(tool, 60.0)
         return await steps.call_tool(
@@ -128,4 +135,5 @@ class ToolCalls:
             tool_timeout=timedelta(seconds=seconds),
             summary=f"{work.label}: {tool[:60]}",
             punctual=work.step.punctual and tool not in work.plan.effects,
+            attempts=attempts,
         )

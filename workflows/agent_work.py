@@ -48,6 +48,8 @@ class AgentWork:
         self.account.paused = self.paused
         self.unknown: list[FailureDetail] = []
         """Effects that were begun and whose outcome nobody knows."""
+        self.sent = False
+        """Whether its first call was made, with the handoff."""
         self.transfer: Transfer | None = None
         """The wish to hand the step on, where the last turn ended with one."""
 

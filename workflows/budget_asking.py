@@ -1,6 +1,7 @@
 """A budget that asks: at a breach a person may allow more, a few times, and several steps at once ask once."""
 
 import asyncio
+import json
 from contextlib import suppress
 
 from temporalio import workflow
@@ -44,6 +45,11 @@ def account_of(step: StepContext, node: Node, *, inline: bool) -> Account:
     return Account(f"the node {node_name(node)!r}", node.budget, parent=step.funds, more=more)
 
 
+def _example(short: str, limit: float) -> str:
+    """An answer as ``ostinato decide --answer`` takes it."""
+    return json.dumps({short: int(limit) if float(limit).is_integer() else limit})
+
+
 class BudgetQuestions:
     """Asks for one account. Whoever meets a breach while the question is open waits for the same answer."""
 
@@ -82,7 +88,7 @@ class BudgetQuestions:
         question = HumanTask(
             key=step.key(f"b{number}.ask"),
             question=f"The budget of {account.owner} is used up: {used:g} of {limit:g} {short}."
-            f" May it use more? Approve as much again, or answer how much more, such as {{{short!r}: {limit:g}}}.",
+            f" May it use more? Approve as much again, or answer how much more, such as {_example(short, limit)}.",
             asking=self._spec.asking,
             choices=(Choice.APPROVE, Choice.ANSWER, Choice.REJECT),
             context={

@@ -12,7 +12,6 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.base import MAX_TEXT
-    from activities.contracts.budgets import Amounts
     from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
     from activities.contracts.failures import FailureDetail
     from activities.contracts.handoffs import HandoffReport
@@ -24,15 +23,19 @@ with workflow.unsafe.imports_passed_through():
         HandoffRejected,
         LimitExceeded,
         NotAllowed,
+        PayloadTooLarge,
         ToolFailed,
     )
     from activities.outputs import is_deep
     from workflows import steps
     from workflows.contracts import RunResult, RunStatus, StepReport
+    from workflows.deadlines import after
     from workflows.effects import noting_effect
     from workflows.failures import failure_of, stop_if_requested
     from workflows.gate import through_the_gate
     from workflows.handoffs import received, sent, unanswered
+    from workflows.paid_tools import paid
+    from workflows.people import after_a_no
     from workflows.progress import Row
     from workflows.results import of_steps
     from workflows.step_context import StepContext
@@ -50,7 +53,7 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
     started = workflow.time()
     step.board.show(row)
     seconds = step.task.seconds if step.task else None
-    call = _Call(step, node)
+    call = _Call(step, node, after(started, seconds))
     try:
         async with asyncio.timeout(seconds):
             await call.make()
@@ -59,7 +62,7 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
         late = seconds is not None and workflow.time() >= started + seconds
         call.failure = failure_of(_too_late(node, seconds) if late else error, agent=node.name, step=step.path)
         if step.task and step.task.handoff and not call.handoffs:
-            call.handoffs = (unanswered(step.task.handoff, call.failure),)
+            call.handoffs = (unanswered(step.task.handoff, call.failure, sent=call.sent),)
     result = _result(step, node, started, call)
     step.board.show(row.model_copy(update={"status": result.status.value}))
     return result
@@ -68,11 +71,13 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
 class _Call:
     """One call and what is known of it, whatever is raised."""
 
-    def __init__(self, step: StepContext, node: CallNode) -> None:
-        self._step, self._node = step, node
+    def __init__(self, step: StepContext, node: CallNode, end: float | None) -> None:
+        self._step, self._node, self._end = step, node, end
         self.answer: ToolResponse | None = None
         self.failure: FailureDetail | None = None
         self.handoffs: tuple[HandoffReport, ...] = ()
+        self.sent = False
+        """Whether a worker was asked."""
         self.usage = Usage()
 
     async def make(self) -> None:
@@ -88,28 +93,33 @@ class _Call:
         if node.name not in run.plans:
             raise ConfigurationInvalid(f"the run knows no call {node.name!r}", fix="start runs that were admitted")
         plan, request = run.plans[node.name], self._request()
-        held = await step.funds.reserve(Amounts(tool_calls=1), what="tool call")
         if request.handoff:
             request = request.model_copy(update={"handoff": sent(request.handoff, step.funds)})
-        answer = None
-        try:
-            with noting_effect(step, plan, request) as ended:
-                answer = await through_the_gate(step, request, self._send)
-                ended(answer)
-        finally:
-            self.usage = Usage() if answer and answer.rejected else Usage(tool_calls=1)
-            step.funds.settle(held, self.usage)
+        with noting_effect(step, plan, request, lambda: self._end) as ended:
+            answer = await through_the_gate(step, request, self._send)
+            ended(answer)
         if request.handoff:
             self.handoffs = (received(request.handoff, answer.accepted, answer.rejected),)
         if answer.rejected:
             raise HandoffRejected(answer.rejected, owner=node.name)
         if answer.error is ToolErrorKind.BLOCKED:
-            raise NotAllowed(f"the call {node.name!r} of {node.tool!r} is not allowed: {answer.text[:400]}")
+            raise NotAllowed(
+                f"the call {node.name!r} of {node.tool!r} is not allowed: {answer.text[:400]}",
+                fix="change its arguments, its grants or the deployment's policy, and resume the run"
+                if answer.message
+                else after_a_no(),
+            )
         if answer.error:
             raise ToolFailed(
                 f"the tool {node.tool!r} answered with an error: {answer.text[:400]}",
                 fix="correct what it says: the input, the call's arguments, or the tools of the workers"
                 " (OSTINATO_TOOL_MODULES)",
+            )
+        if answer.result:
+            raise PayloadTooLarge(
+                f"the tool {node.tool!r} returned {answer.size_bytes:,} bytes; at most {MAX_TEXT:,} are passed on to the next"
+                f" step (the whole is kept as blob {answer.result})",
+                fix="let it return less, or write an artifact and return its name",
             )
         self.answer = answer
 
@@ -140,7 +150,17 @@ class _Call:
         timeout = timedelta(seconds=self._step.run.tool_seconds.get(node.tool, 60.0))
         punctual = self._step.punctual and node.tool not in self._step.run.plans[node.name].effects
         summary = f"{node.name}: {node.tool}"
-        return await steps.call_tool(request, tool_timeout=timeout, summary=summary, punctual=punctual)
+
+        async def call(attempts: int) -> ToolResponse:
+            self.sent = True
+            return await steps.call_tool(
+                request, tool_timeout=timeout, summary=summary, punctual=punctual, attempts=attempts
+            )
+
+        return await paid(self._step.funds, call, self._count)
+
+    def _count(self, usage: Usage) -> None:
+        self.usage += usage
 
 
 def fill(node: CallNode, inputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -157,8 +177,7 @@ def _too_late(node: CallNode, seconds: float | None) -> DeadlineExceeded:
 
 def _result(step: StepContext, node: CallNode, started: float, call: _Call) -> RunResult:
     run, answer, failure = step.run, call.answer, call.failure
-    cut = answer.result if answer else None
-    status = RunStatus.FAILED if answer is None else RunStatus.PARTIAL if cut else RunStatus.COMPLETE
+    status = RunStatus.FAILED if answer is None else RunStatus.COMPLETE
     report = StepReport(
         agent=f"{run.team.team}/{node.name}@{run.team.version}",
         step=step.path,
@@ -177,10 +196,8 @@ def _result(step: StepContext, node: CallNode, started: float, call: _Call) -> R
     }
     if answer is None:
         return of_steps((report,), failure=failure, **noted)
-    missing = (f"the rest of the tool's result: {answer.size_bytes:,} bytes, blob {cut}",) if cut else ()
     return of_steps(
         (report,),
-        missing=missing,
         output=_read(answer.text),
         artifacts=answer.artifacts,
         **noted,

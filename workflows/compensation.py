@@ -3,7 +3,9 @@
 The failure this prevents: a run books a room and sends an invitation, fails at the third step, and nobody cancels either.
 The root compensates for its whole tree, once its steps have ended: what is nested hands its effects up with its result. A
 nested workflow whose parent is gone compensates its own. Each compensation is a call under a key of its own, so a run
-that is resumed repeats none; a stop does not interrupt them. What has no compensation stays done, and is listed.
+that is resumed repeats none; a stop does not interrupt them. What has no compensation stays done, and is listed. An
+idempotent effect of which nobody knows whether it happened is compensated too: undoing what is not there does no harm, and
+leaving it might. One that happens once and is unknown is left to a person, and the failure names it.
 """
 
 import asyncio
@@ -15,8 +17,9 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ToolRequest
     from activities.contracts.effects import EffectOutcome, EffectReport
-    from activities.contracts.failures import FailureDetail
+    from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import ToolCall
+    from activities.contracts.profile import Effect
     from activities.contracts.steps import StepKey
     from workflows import steps
     from workflows.children import stopped_by_parent
@@ -28,6 +31,8 @@ SECONDS = 600.0
 """How long all compensations of one workflow may take. It has 15 minutes between its own bounds and the server's end."""
 RESERVE_SECONDS = 30.0
 """Before the server ends the workflow: for saying what could not be undone."""
+_MAY_STAND = frozenset({EffectOutcome.DONE, EffectOutcome.UNKNOWN, EffectOutcome.KEPT})
+_OF_CALLS = frozenset({FailureKind.OUTCOME_UNKNOWN, FailureKind.TOOL_FAILED})
 GOES_ON = "ostinato: the run goes on from here"
 """The reason of a cancellation after which the run is started again at once: its effects stand."""
 
@@ -45,15 +50,16 @@ def goes_on() -> bool:
 
 
 async def undo_effects(frame: Frame) -> None:
-    """Compensate what can be compensated and still stands; the outcomes are in ``frame.done``.
+    """Compensate what can be compensated and still stands, or may; the outcomes are in ``frame.done``.
 
-    Not what another run of the lineage has done: this one was only answered from its records.
+    Not what another run of the lineage has done, as this one was only answered from its records; and not what a fork that
+    has not failed was answered with.
     """
     root = workflow.info().workflow_id.partition("/")[0]
     standing = [
         (report.at, index)
         for index, report in enumerate(frame.done)
-        if report.outcome is EffectOutcome.DONE and report.undo and report.undo.run_id == root
+        if report.outcome in _MAY_STAND and report.undo and report.undo.run_id == root
     ]
     if not standing:
         return
@@ -71,19 +77,22 @@ async def _undo_all(frame: Frame, indices: list[int]) -> None:
         report = frame.done[index]
         row = Row(path=f"{report.step}.{report.ordinal}.u", agent=report.compensation, status="undoing")
         frame.board.show(row)
-        reason = await _undo(frame, report, ends - workflow.time())
-        outcome = EffectOutcome.COMPENSATION_FAILED if reason else EffectOutcome.COMPENSATED
+        # Whoever asks, or ends the run, in the meantime: it stands no more, and is not gone.
+        begun = f"{report.compensation} had begun to undo it"
+        frame.done[index] = report.model_copy(update={"outcome": EffectOutcome.UNKNOWN, "reason": begun})
+        outcome, reason = await _undo(frame, report, ends - workflow.time())
         frame.done[index] = report.model_copy(update={"outcome": outcome, "reason": reason[:1000]})
         frame.board.show(row.model_copy(update={"status": outcome.value}))
 
 
-async def _undo(frame: Frame, report: EffectReport, seconds: float) -> str:
-    """Undo one effect; why it could not be undone, or nothing."""
+async def _undo(frame: Frame, report: EffectReport, seconds: float) -> tuple[EffectOutcome, str]:
+    """Undo one effect: what became of it, and why it could not be undone."""
+    failed = EffectOutcome.COMPENSATION_FAILED
     if seconds <= 0:
-        return "the time for compensations was used up"
+        return failed, "the time for compensations was used up"
     tool, run = report.compensation, frame.run
     if report.profile is None or report.undo is None:
-        return "nothing is known of its call"
+        return failed, "nothing is known of its call"
     request = ToolRequest(
         key=StepKey(scope_id=run.scope_id, path=report.step, step=f"{report.ordinal}.u"),
         profile=report.profile,
@@ -96,27 +105,36 @@ async def _undo(frame: Frame, report: EffectReport, seconds: float) -> str:
         async with asyncio.timeout(seconds):
             answer = await steps.call_tool(request, tool_timeout=timeout, summary=f"undo {report.tool}: {tool}"[:200])
     except TimeoutError:
-        return "the time for compensations was used up"
+        return failed, "the time for compensations was used up"
     except ActivityError as error:
-        return failure_of(error, agent="", step=report.step).message or "it failed"
+        return failed, failure_of(error, agent="", step=report.step).message or "it failed"
+    if answer.kept_for:
+        return EffectOutcome.KEPT, f"the run {answer.kept_for} goes on from it"
     if answer.message is None:
-        return f"it was not allowed: {answer.decision.reason if answer.decision else ''}"
-    return answer.text or "it failed" if answer.error else ""
+        return failed, f"it was not allowed: {answer.decision.reason if answer.decision else ''}"
+    return (failed, answer.text or "it failed") if answer.error else (EffectOutcome.COMPENSATED, "")
 
 
 def with_outcomes(failure: FailureDetail, done: list[EffectReport]) -> FailureDetail:
-    """The failure, saying too which effects could not be undone."""
-    failed = sorted({report.tool for report in done if report.outcome is EffectOutcome.COMPENSATION_FAILED})
-    if not failed:
-        return failure
-    said = f"; and what {', '.join(failed[:5])} did could not be undone"
-    fix = "undo it by hand: ostinato show RUN says why"
-    return failure.model_copy(
-        update={
-            "message": failure.message[: 1000 - len(said)] + said,
-            "fix": "; ".join(filter(None, [failure.fix[:900], fix])),
-        }
-    )
+    """The failure, saying too which effects could not be undone, and of which nobody knows; and what to do about them."""
+    info = workflow.info()
+    run = info.root.workflow_id if info.root else info.workflow_id
+    said, fixes = "", [failure.fix]
+    unknown = [r for r in done if r.outcome is EffectOutcome.UNKNOWN and r.effect is Effect.ONCE and not r.earlier]
+    if tools := sorted({report.tool for report in unknown})[:5]:
+        whose, again = ", ".join(tools), " ".join(f"--repeat-effects {tool}" for tool in tools)
+        if failure.kind is not FailureKind.OUTCOME_UNKNOWN:
+            said += f"; and whether the effect of {whose} happened is not known"
+        if any(report.repeated for report in unknown):
+            said += "; its answer is on record from an earlier attempt, and it was not called again"
+        fix = f"look whether it happened; where it did not: ostinato resume {run} {again}"
+        # A call's own fix cannot know the run, and what was begun is not mended by other input.
+        fixes = [fix] if failure.kind in _OF_CALLS else [failure.fix, fix]
+    if failed := sorted({report.tool for report in done if report.outcome is EffectOutcome.COMPENSATION_FAILED}):
+        said += f"; and what {', '.join(failed[:5])} did could not be undone"
+        fixes.append(f"undo it by hand: ostinato show {run} says why")
+    message = failure.message[: 1000 - len(said)] + said
+    return failure.model_copy(update={"message": message, "fix": "; ".join(filter(None, fixes))[:1000]})
 
 
 def _seconds() -> float:

@@ -1,6 +1,6 @@
 """What a pattern takes and returns: the input frozen at admission, an agent's state, and the result."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -50,6 +50,11 @@ class NodePlan(WireModel):
     """Those of them that can be undone, with the tool that does it."""
 
 
+def once_tools(plans: Mapping[str, NodePlan]) -> frozenset[str]:
+    """The tools of these agents and calls that are called at most once."""
+    return frozenset(tool for plan in plans.values() for tool in plan.once)
+
+
 class Task(WireModel):
     """What a node that is not the root is to do."""
 
@@ -77,6 +82,8 @@ class Task(WireModel):
     """At the deadline nothing is waited for that has no effect: a call under way is left to end by itself."""
     payer: Line = ""
     """Whose budget makes the grant less than what it may need at most; empty: it has all that it can use."""
+    reasons: Annotated[tuple[Line, ...], Field(max_length=16)] = ()
+    """Where it stands in: what the node before it, and those before that one, failed of. A person is told."""
 
 
 class AgentState(WireModel):
@@ -135,6 +142,8 @@ class StateCommit(WireModel):
     """The value is too large for where this stands; ``digest`` and ``size_bytes`` are its own."""
     partial: bool = False
     """Of a step that ended before it had done all."""
+    replaced: bool = False
+    """A rewind or fork has put the value in place of what the step came to."""
     committed_at: float = 0.0
     """Workflow time, seconds since 1970."""
 
@@ -153,8 +162,12 @@ class DecisionReport(WireModel):
     """What decided: a rule of the policy, an argument of a grant, or the human task."""
     ordinal: Line = ""
     """The call inside the step, such as ``t3.c0``."""
+    arguments: Line = ""
+    """Of an edit: the start of the arguments that are used instead, as JSON."""
 
 
+MAX_LOG = 100
+"""Entries of a pattern's decision log that its result carries."""
 MAX_RENEWALS = 32
 """Times that one lineage has its records renewed (``--fresh``, ``--repeat-effects``), one after the other."""
 
@@ -190,6 +203,9 @@ class Rewind(WireModel):
     """Path of a step to the value put in place of what it commits."""
     failed: Annotated[tuple[Line, ...], Field(max_length=2000)] = ()
     """Steps that failed before: an error that one of their tools answered with is no answer this time."""
+    earlier: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_LISTED_EFFECTS)] = ()
+    """Effects of this run's earlier executions that stand; none of a fork. Where they are made again, or the run fails,
+    they are dealt with as its own."""
 
     def generation_of(self, path: str, tool: str = "") -> int:
         """The generation of a step's records, or of those of a ``once`` tool there; 0: never renewed."""
@@ -207,7 +223,7 @@ class Rewind(WireModel):
         )
         values = {step: value for step, value in self.values.items() if is_within(step, (path,))}
         failed = tuple(step for step in self.failed if is_within(step, (path,)))
-        return self.model_copy(update={"renewals": renewals, "values": values, "failed": failed})
+        return self.model_copy(update={"renewals": renewals, "values": values, "failed": failed, "earlier": ()})
 
 
 def is_within(path: str, roots: Collection[str]) -> bool:
@@ -364,6 +380,10 @@ class RunResult(WireModel):
     """How its steps came to their owners, the last ones."""
     decisions: Annotated[tuple[DecisionReport, ...], Field(max_length=500)] = ()
     """What gates and people said to proposed actions, besides letting them through."""
+    owner: Line = ""
+    """Who had the step last: after a transfer or a fallback not the first."""
+    log: Annotated[tuple[Line, ...], Field(max_length=MAX_LOG)] = ()
+    """What its pattern decided, one sentence each, the last ones."""
     short: Line = ""
     """Whose budget it ended for, where that is the budget of a node above it."""
     failure: FailureDetail | None = None

@@ -11,8 +11,14 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
-    from activities.contracts.effects import MAX_EFFECTS, MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
+    from activities.contracts.calls import UNCLEAR, ToolRequest, ToolResponse
+    from activities.contracts.effects import (
+        MAX_EFFECTS,
+        MAX_LISTED_EFFECTS,
+        MAX_PREVIEW,
+        EffectOutcome,
+        EffectReport,
+    )
     from activities.contracts.failures import FailureKind
     from activities.contracts.profile import Effect
     from activities.errors import LimitExceeded
@@ -32,9 +38,17 @@ _NOT_BEGUN = frozenset(
 """Failures of a call that come before its effect. After any other, nobody knows whether it happened."""
 
 
+LATE_SECONDS = 1.0
+"""After a deadline: every call under way may take so long to learn of it."""
+
+
 @contextmanager
-def noting_effect(step: StepContext, plan: NodePlan, request: ToolRequest) -> Iterator[Callable[[ToolResponse], None]]:
+def noting_effect(
+    step: StepContext, plan: NodePlan, request: ToolRequest, end: Callable[[], float | None]
+) -> Iterator[Callable[[ToolResponse], None]]:
     """Note the effect of the call that is made inside, if its tool has any: as done, or as one of which nobody knows.
+
+    One that happens once is let to its end: that it went over the step's ``end``, a workflow time, is noted too.
 
     Yields:
         What to call with the answer.
@@ -46,7 +60,8 @@ def noting_effect(step: StepContext, plan: NodePlan, request: ToolRequest) -> It
         yield lambda _: None
         return
     frame = step.frame
-    if frame.effects_begun >= MAX_EFFECTS or len(frame.done) >= MAX_LISTED_EFFECTS:
+    listed = sum(not report.earlier for report in frame.done)
+    if frame.effects_begun >= MAX_EFFECTS or listed >= MAX_LISTED_EFFECTS:
         raise LimitExceeded(
             f"this workflow has made {frame.effects_begun} effects; one workflow makes at most {MAX_EFFECTS}, and lists at"
             f" most {MAX_LISTED_EFFECTS} with those nested in it",
@@ -59,21 +74,33 @@ def noting_effect(step: StepContext, plan: NodePlan, request: ToolRequest) -> It
         failure = failure_of(error, agent="", step=step.path)
         if failure.kind not in _NOT_BEGUN:
             report = _report(step, plan, request, EffectOutcome.UNKNOWN)
-            frame.note(done=[report.model_copy(update={"reason": failure.message})])
+            frame.note(done=[report.model_copy(update={"reason": failure.message, "undo": failure.undo})])
         raise
+    finally:
+        late = workflow.time() - (end() or workflow.time())
+        if request.call.tool in plan.once and late > LATE_SECONDS:
+            said = f"{step.path} ended {late:.0f} s after its time: {request.call.tool} is called at most once, and was let to its end"
+            frame.note(notes=[said])
 
 
 def _answered(
     step: StepContext, plan: NodePlan, request: ToolRequest, answer: ToolResponse
 ) -> tuple[EffectReport, ...]:
-    """None of a call that was refused, and none of one whose tool said that it failed."""
-    if answer.message is None or answer.error not in {None, ToolErrorKind.TIMED_OUT}:
+    """None of a call that was refused, and none of one whose tool said that it has done nothing."""
+    if answer.message is None or answer.error not in {None, *UNCLEAR}:
         return ()
+    known = {
+        "undo": answer.undo,
+        "repeated": answer.from_record,
+        "request_id": answer.request_id,
+        "arguments": answer.arguments,
+    }
+    text = answer.text[:MAX_PREVIEW]
     if answer.error:
         report = _report(step, plan, request, EffectOutcome.UNKNOWN)
-        return (report.model_copy(update={"reason": answer.text[:500]}),)
+        return (report.model_copy(update={**known, "reason": text}),)
     report = _report(step, plan, request, EffectOutcome.DONE)
-    return (report.model_copy(update={"undo": answer.undo, "repeated": answer.from_record}),)
+    return (report.model_copy(update={**known, "result": text}),)
 
 
 def _report(step: StepContext, plan: NodePlan, request: ToolRequest, outcome: EffectOutcome) -> EffectReport:
@@ -87,5 +114,6 @@ def _report(step: StepContext, plan: NodePlan, request: ToolRequest, outcome: Ef
         outcome=outcome,
         compensation=undo,
         profile=request.profile if undo else None,
+        arguments=request.call.arguments[:MAX_PREVIEW],
         at=workflow.time(),
     )

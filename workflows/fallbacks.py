@@ -7,7 +7,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.failures import FailureKind
     from workflows.budget import Account
-    from workflows.contracts import RunResult, RunStatus
+    from workflows.contracts import RunResult, RunStatus, Task
     from workflows.step_context import StepContext
     from workflows.teams.tree import (
         AgentNode,
@@ -18,10 +18,12 @@ with workflow.unsafe.imports_passed_through():
         SkipFallback,
         TierFallback,
         node_key,
+        node_name,
         on_tier,
     )
 
 MAX_MISSING = 100
+MAX_REASONS = 16
 
 
 def at_breach(node: Node, account: Account, end: float | None, failed: RunResult) -> RunResult:
@@ -59,6 +61,14 @@ def other_node(node: Node, failed: RunResult) -> Node | None:
     return None
 
 
+def told_why(task: Task, node: Node, failed: RunResult) -> Task:
+    """The task for whoever stands in, with what the node failed of."""
+    why = failed.failure.message if failed.failure else "it gave no reason"
+    return task.model_copy(
+        update={"reasons": (*task.reasons, f"{node_name(node)} failed: {why}"[:1000])[-MAX_REASONS:]}
+    )
+
+
 def stands_in(step: StepContext, node: Node, failed: RunResult) -> RunResult:
     """The result that a constant or a skip makes of a failed one; the failed one where neither is declared."""
     if failed.status is not RunStatus.FAILED or _is_halted(failed):
@@ -90,6 +100,7 @@ def _partial(failed: RunResult, output: JsonValue, missing: str) -> RunResult:
             "status": RunStatus.PARTIAL,
             "output": output,
             "so_far": None,
+            "owner": "",
             "failure": None,
             "missing": tuple(dict.fromkeys((*failed.missing, missing[:1000])))[-MAX_MISSING:],
         }

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.step_context import StepContext
     from workflows.teams.tree import node_name
 
+MAX_NOTES = 100
 MAX_KEPT = 500
 """Entries of each list that a result holds: the last ones."""
 
@@ -40,7 +41,9 @@ class Frame:
     decisions: list[DecisionReport] = field(default_factory=list)
     done: list[EffectReport] = field(default_factory=list)
     """Effects of its own steps, as their calls end, and of what is nested in it, as that comes back. No step holds its
-    own: what is stopped or fails would take them along."""
+    own: what is stopped or fails would take them along. A root begins with what its earlier executions have left."""
+    notes: list[str] = field(default_factory=list)
+    """What is worth knowing of its steps, and makes their results no worse."""
     effects_begun: int = 0
     """Calls of its own steps that may have had one."""
     log: list[str] = field(default_factory=list)
@@ -70,7 +73,7 @@ class Frame:
             board=Board(run.own_path),
             account=account,
             state=RunState(run.rewind.values if run.rewind else None),
-            done=list(run.state.done) if run.state else [],
+            done=_left_standing(run),
             decisions=list(run.state.decisions) if run.state else [],
             effects_begun=len(run.state.done) if run.state else 0,
             started_at=started_at,
@@ -133,11 +136,25 @@ class Frame:
         handoffs: Iterable[HandoffReport] = (),
         decisions: Iterable[DecisionReport] = (),
         done: Iterable[EffectReport] = (),
+        notes: Iterable[str] = (),
     ) -> None:
         """Keep what a step has come to."""
+        self.notes = [*self.notes, *notes][-MAX_NOTES:]
         self.handoffs = [*self.handoffs, *handoffs][-MAX_KEPT:]
         self.decisions = [*self.decisions, *decisions][-MAX_KEPT:]
-        self.done = [*self.done, *done]
+        self.log = [*self.log, *log][-MAX_KEPT:]
+        done = tuple(done)
+        again = {report.request_id for report in done if report.request_id}
+        kept = (report for report in self.done if not (report.earlier and report.request_id in again))
+        self.done = [*kept, *done] if again else [*self.done, *done]
+
+
+def _left_standing(run: RunInput) -> list[EffectReport]:
+    """What a workflow has done before a continue-as-new; of a root first what earlier executions did, unless it was that."""
+    done = run.state.done if run.state else ()
+    earlier = run.rewind.earlier if run.rewind and run.task is None else ()
+    known = {report.request_id for report in done if report.request_id}
+    return [*(report for report in earlier if report.request_id not in known), *done]
 
 
 def _payer(run: RunInput, name: str) -> str:

@@ -12,8 +12,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
     from activities.contracts.grants import Approval, GateDecision, Verdict
-    from activities.contracts.people import Asking, Choice, HumanDecision, HumanTask, ProposedAction
+    from activities.contracts.people import Choice, HumanDecision, HumanTask, ProposedAction
     from activities.errors import DeadlineExceeded, Halted
+    from activities.records import call_hash
     from workflows.contracts import DecisionReport
     from workflows.people import ask_person
     from workflows.step_context import StepContext
@@ -22,6 +23,8 @@ Send = Callable[[ToolRequest], Awaitable[ToolResponse]]
 
 MAX_ASKS = 3
 """Times that people are asked about one call: an approval may expire, and what a person has edited may need another yes."""
+MAX_SHOWN = 200
+"""Characters of changed arguments that a decision is reported with."""
 _VERDICTS = {Choice.APPROVE: Verdict.PROCEED, Choice.EDIT: Verdict.EDIT}
 
 
@@ -81,7 +84,13 @@ def report(step: StepContext, tool: str, ordinal: str, decision: GateDecision) -
         reason=decision.reason,
         rule=decision.rule,
         ordinal=ordinal,
+        arguments=_shortened(decision.arguments) if decision.verdict is Verdict.EDIT else "",
     )
+
+
+def _shortened(arguments: str | None) -> str:
+    text = " ".join((arguments or "").split())
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def _note(step: StepContext, request: ToolRequest, decision: GateDecision) -> None:
@@ -95,7 +104,7 @@ async def _ask(step: StepContext, request: ToolRequest, decision: GateDecision, 
     question = HumanTask(
         key=step.key(f"{request.key.step}.ask{number if number > 1 else ''}"),
         question=f"May {_actor(step)} call {call.tool}?"[:1000],
-        asking=_asking(step, decision),
+        asking=decision.asking,
         choices=(Choice.APPROVE, Choice.EDIT, Choice.REJECT),
         action=ProposedAction(tool=call.tool, arguments=arguments),
         reasons=(decision.reason,) if decision.reason else (),
@@ -108,21 +117,26 @@ async def _ask(step: StepContext, request: ToolRequest, decision: GateDecision, 
         _note(step, request, GateDecision(verdict=Verdict.BLOCK, by="nobody", reason=str(error)[:500]))
         raise
     verdict = _VERDICTS.get(said.choice, Verdict.BLOCK)
-    _note(step, request, GateDecision(verdict=verdict, by=said.by, reason=said.reason, rule=said.task_id))
+    _note(
+        step,
+        request,
+        GateDecision(verdict=verdict, by=said.by, reason=said.reason, rule=said.task_id, arguments=said.arguments),
+    )
     return said
-
-
-def _asking(step: StepContext, decision: GateDecision) -> Asking | None:
-    """Whom the policy names, but no longer than the team has time for people: its runs are ended by then."""
-    asking, seconds = decision.asking, step.run.team.people.seconds
-    return asking and asking.model_copy(update={"seconds": min(asking.seconds, seconds)})
 
 
 def _approved(request: ToolRequest, decision: GateDecision, said: HumanDecision) -> ToolRequest:
     """The call with a person's yes, under the same key; its handoff was taken already."""
     given = request.call.arguments if decision.arguments is None else decision.arguments
     call = request.call.model_copy(update={"arguments": given if said.arguments is None else said.arguments})
-    approval = Approval(task_id=said.task_id, by=said.by, action=said.action or "", expires_at=said.expires_at or 0.0)
+    approval = Approval(
+        task_id=said.task_id,
+        by=said.by,
+        action=said.action or "",
+        expires_at=said.expires_at or 0.0,
+        decided_at=said.decided_at,
+        asked=request.approval.asked if request.approval else call_hash(request),
+    )
     return request.model_copy(update={"call": call, "approval": approval, "handoff": None})
 
 

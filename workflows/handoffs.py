@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.failures import failure_of
     from workflows.frame import Frame
-    from workflows.needs import given_to, in_full, supplied, with_needs
+    from workflows.needs import given_to, supplied, told, with_needs
     from workflows.step_context import StepContext
     from workflows.teams.tree import Node, node_name
 
@@ -57,7 +57,7 @@ def handed_over(step: StepContext, node: Node, task: Task) -> Task:
     if rejection := refusal(step, node, task):
         raise HandoffRejected(rejection, owner=node_name(node))
     handoff = made(step, node, task)
-    return in_full(node, task, handoff).model_copy(update={"handoff": handoff})
+    return told(node, task, handoff).model_copy(update={"handoff": handoff})
 
 
 def refusal(step: StepContext, node: Node, task: Task) -> Rejection | None:
@@ -177,7 +177,7 @@ def not_taken(step: StepContext, node: Node, error: HandoffRejected) -> RunResul
 
 
 def arrived(handoff: Handoff) -> HandoffReport:
-    """How a handoff went to who has no first activity: a pattern, or a person. The workflow that has begun is the yes."""
+    """How a handoff went to a pattern, which has no first activity: that its workflow has begun is the yes."""
     milliseconds = max(0, round((workflow.time() - handoff.offered_at) * 1000))
     return received(handoff, Acceptance(milliseconds=milliseconds, size_bytes=len(handoff.model_dump_json())), None)
 

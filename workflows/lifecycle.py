@@ -9,7 +9,7 @@ from temporalio.exceptions import CancelledError
 with workflow.unsafe.imports_passed_through():
     from workflows.compensation import compensates, goes_on, undo_effects, with_outcomes
     from workflows.contracts import RunInput, RunResult, RunStatus
-    from workflows.failures import failed_run, failure_of
+    from workflows.failures import failed_run, failure_of, stop_if_requested
     from workflows.frame import Frame
     from workflows.handoffs import arrived, check_root
     from workflows.mcp import with_mcp_tools
@@ -38,6 +38,8 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
     try:
         frame.run = await with_mcp_tools(run)
         result = await in_place_of_root(frame, await _worked(frame, work))
+        if result.status is not RunStatus.FAILED and compensates():
+            stop_if_requested()  # asked for during its last call: it was stopped too. Its parent stops what is nested.
     except (Exception, asyncio.CancelledError) as error:
         stopped = workflow.cancellation_reason() is not None
         if isinstance(error, asyncio.CancelledError) and not stopped and not frame.halted:
@@ -46,7 +48,8 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
         result = RunResult(status=RunStatus.FAILED, failure=failure_of(why, agent="", step=run.own_path))
     if frame.halted:
         result = result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": frame.halted})
-    if result.failure and result.status is RunStatus.FAILED and compensates() and not goes_on():
+    kept = stopped and goes_on()  # what fails by itself in that moment does not go on
+    if result.failure and result.status is RunStatus.FAILED and compensates() and not kept:
         await undo_effects(frame)
         result = result.model_copy(update={"failure": with_outcomes(result.failure, frame.done)})
     result = of_the_run(frame, result)

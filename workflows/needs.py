@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.base import MAX_TEXT
-    from activities.contracts.handoffs import Handoff, Rejection, RejectionReason
+    from activities.contracts.handoffs import CONSTRAINTS, Handoff, Rejection, RejectionReason
     from workflows.contracts import Task
     from workflows.step_context import StepContext
     from workflows.teams.platform import READ_STATE
@@ -57,19 +57,24 @@ def supplied(step: StepContext, node: Node, task: Task, rejection: Rejection) ->
     return _told(node, task.model_copy(update={"inputs": {**task.inputs, INPUT: whole}}), found)
 
 
-def in_full(node: Node, task: Task, handoff: Handoff) -> Task:
-    """The task with what the handoff says, where the node wants to read it (``context: full``)."""
-    if not isinstance(node, AgentNode) or node.context != "full":
+def told(node: Node, task: Task, handoff: Handoff) -> Task:
+    """The task with what its handoff says to an agent: always its constraints, and all of it with ``context: full``.
+
+    The prompt makes room: a constraint that was cut off would be one that nobody keeps.
+    """
+    if not isinstance(node, AgentNode):
         return task
-    parts = [
-        "" if handoff.goal in task.prompt else f"The goal of the whole: {handoff.goal}",
-        _listed("What holds for all of it", handoff.constraints),
-        _listed("What was decided so far", handoff.decisions),
-        _listed("What is done", handoff.completed),
-        _listed("What follows", handoff.pending),
-        f"What has happened: {handoff.summary}" if handoff.summary else "",
-    ]
-    return task.model_copy(update={"prompt": "\n\n".join([task.prompt, *filter(None, parts)])[:MAX_TEXT]})
+    parts = [_listed(CONSTRAINTS, handoff.constraints)]
+    if node.context == "full":
+        parts += [
+            "" if handoff.goal in task.prompt else f"The goal of the whole: {handoff.goal}",
+            _listed("What was decided so far", handoff.decisions),
+            _listed("What is done", handoff.completed),
+            _listed("What follows", handoff.pending),
+            f"What has happened: {handoff.summary}" if handoff.summary else "",
+        ]
+    said = "".join(f"\n\n{part}" for part in parts if part)[:MAX_TEXT]
+    return task.model_copy(update={"prompt": task.prompt[: MAX_TEXT - len(said)] + said})
 
 
 def _trimmed(step: StepContext, node: Node, task: Task) -> dict[str, JsonValue]:
@@ -101,7 +106,7 @@ def as_text(value: JsonValue) -> str:
 
 
 def _listed(title: str, lines: tuple[str, ...]) -> str:
-    return "\n".join([f"{title}:", *(f"- {line}" for line in lines)]) if lines else ""
+    return "\n".join([f"{title}:", *(f"- {' '.join(line.split())}" for line in lines)]) if lines else ""
 
 
 _NOT_THERE = object()

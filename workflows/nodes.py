@@ -22,12 +22,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.budget_grants import granted
     from workflows.call_step import run_call
     from workflows.children import to_its_result
-    from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task
+    from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task, once_tools
     from workflows.deadlines import after, earliest, end_of_budget, within
     from workflows.failures import failure_of, result_of, stop_if_requested
-    from workflows.fallbacks import at_breach, other_node, stands_in
+    from workflows.fallbacks import at_breach, other_node, stands_in, told_why
     from workflows.frame import Frame
-    from workflows.handoffs import arrived, handed_over, identity, not_taken, unanswered
+    from workflows.handoffs import handed_over, identity, not_taken, unanswered
     from workflows.person_step import run_person
     from workflows.progress import AGENTS, PATTERN, TEAM, Row
     from workflows.results import OUTCOME, together
@@ -101,8 +101,6 @@ async def run_inline(
             result = await run_call(step, node)
         case PersonNode():
             result = await run_person(step, node)
-            if step.task and step.task.handoff:
-                result = result.model_copy(update={"handoffs": (arrived(step.task.handoff), *result.handoffs)})
         case AgentNode():
             result = await run_agent(step, node.agent, plan=plan_name(node), state=state, boundary=boundary)
     step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done)
@@ -132,6 +130,7 @@ async def run_own(
 
 async def _attempted(step: StepContext, node: Node, task: Task, *, inline: bool = True) -> RunResult:
     """The step by its node, or by what stands in for it: both are paid from the node's budget, and share its time."""
+    stop_if_requested()  # the call or child before may have ended well in spite of it
     frame, began = step.frame, workflow.time()
     if frame.halted:
         return RunResult(status=RunStatus.FAILED, failure=frame.halted)
@@ -168,7 +167,7 @@ async def after_all(step: StepContext, node: Node, task: Task, result: RunResult
     if result.status is RunStatus.FAILED and (other := other_node(node, result)):
         step.frame.decide(f"{node_key(node)} failed, {plan_name(other)} stands in")
         below = replace(step, path=f"{step.path}/fallback")
-        second = await _attempted(below, other, within(task, end))
+        second = await _attempted(below, other, within(told_why(task, node, result), end))
         result = together([result, second], **{name: getattr(second, name) for name in OUTCOME})
     return stands_in(step, node, result)
 
@@ -229,10 +228,12 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
             "rewind": run.rewind.below(path) if run.rewind else None,
         }
     )
-    longest = longest_seconds(run.team, node, run.tool_seconds) + patience_seconds(run.team, run.plans, node)
+    longest = longest_seconds(run.team, node, run.tool_seconds, once_tools(run.plans))
+    longest += patience_seconds(run.team, run.plans, node)
     usage: Usage | None = None
     result: RunResult | None = None
     try:
+        stop_if_requested()  # it may have waited for its grant
         nested = await workflow.start_child_workflow(
             workflow_type(node),
             child,
@@ -260,7 +261,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         usage = result.usage if error.cause and isinstance(error.cause, ApplicationError) else None
     finally:
         grant.settle(usage, short=result.short if result else "")
-    step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done)
+    step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes)
     if result.status is RunStatus.FAILED:
         stop_if_requested()
     state = AgentState(usage=result.usage)

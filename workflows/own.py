@@ -7,7 +7,8 @@ pattern's steps go: handed over, paid from the budget, bounded in time, gated, r
 
     run ─▶ to_its_end ─▶ your function ─▶ run_node / call_model / call_tool ─▶ ... ─▶ its value is the output
 
-Bounds: the node's ``max_steps`` and ``seconds``, and the limits of what it runs. On failure: a step that failed raises
+Bounds: the node's ``max_steps`` and ``seconds``, and the limits of what it runs; code that goes beyond is not gone on with,
+whatever it catches. On failure: a step that failed raises
 ``StepFailed``; who catches it goes on, and the result is partial and names it. Anything else that is raised fails the run,
 with the line that raised it. Messages: yours. History: what its steps take.
 """
@@ -15,7 +16,8 @@ with the line that raised it. Messages: yours. History: what its steps take.
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any
 
 from temporalio import workflow
 
@@ -27,9 +29,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, DeadlineExceeded, LimitExceeded
     from workflows import lifecycle
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
-    from workflows.failures import failure_of
+    from workflows.failures import failure_of, stop_if_requested
     from workflows.frame import Frame
     from workflows.nodes import run_node
+    from workflows.own_output import as_output
     from workflows.results import together
     from workflows.stages import inline_stages, stage_task, unread
     from workflows.teams.problems import nearest
@@ -37,6 +40,8 @@ with workflow.unsafe.imports_passed_through():
 
 __all__ = ["RunInput", "RunResult", "StepFailed", "Steps", "to_its_end"]
 
+LAST_TURNS = 10
+"""Turns of the event loop that code gets to end itself, once nothing of it is under way any more."""
 GRACE_SECONDS = 1.0
 """What a step under way makes of the deadline comes before the deadline of the whole."""
 
@@ -60,19 +65,21 @@ async def to_its_end(run: RunInput, work: Callable[["Steps"], Awaitable[JsonValu
     async def all_of_it(frame: Frame) -> RunResult:
         steps = Steps(frame)
         output, failure = None, None
+        code = asyncio.ensure_future(_Left(work(steps), steps))
         try:
             async with asyncio.timeout(max(0.0, steps.seconds_left + GRACE_SECONDS)):
-                output = await work(steps)
+                await workflow.wait_condition(lambda: code.done() or steps.refused is not None)
+            if steps.refused:
+                raise steps.refused
+            output = as_output(code.result(), work, steps.node.name)
         except StepFailed as failed:
             failure = failed.result.failure
-        except TimeoutError:
-            failure = failure_of(steps.too_late(), agent=steps.node.name, step=frame.path)
         except Exception as error:
+            if isinstance(error, TimeoutError) and not code.done():
+                error = steps.too_late()
             failure = _located(failure_of(error, agent=steps.node.name, step=frame.path), error)
-        except asyncio.CancelledError:
-            await steps.end()
-            raise
-        await steps.end()
+        finally:
+            await steps.leave(code)
         return steps.come_to(output, failure)
 
     return await lifecycle.to_its_end(run, all_of_it)
@@ -93,9 +100,14 @@ class Steps:
         inline = inline_stages(frame.run.team, list(node.nodes.values()), node.max_steps)
         self._inline = {names[index] for index in inline}
         self._made: Counter[str] = Counter()
+        self._asked = 0
         self._results: list[RunResult] = []
         self._missing: list[str] = []
         self._under_way: set[asyncio.Task[RunResult]] = set()
+        self.refused: LimitExceeded | DeadlineExceeded | None = None
+        """Why no step is begun any more: who asks for one waits until the workflow has ended."""
+        self.gone = False
+        """The code is left where it stands."""
 
     @property
     def goal(self) -> str:
@@ -113,6 +125,11 @@ class Steps:
         return self.node.arguments
 
     @property
+    def steps_left(self) -> int:
+        """Steps that it may still make."""
+        return self.node.max_steps - self._asked
+
+    @property
     def seconds_left(self) -> float:
         """Until its deadline."""
         return self._deadline - workflow.time()
@@ -126,10 +143,9 @@ class Steps:
             given: what it is to work on: in an agent's prompt, and ``$input`` of calls.
 
         Raises:
-            StepFailed: it failed, and nothing stands in for it.
-            LimitExceeded: these are more steps than ``max_steps``.
-            DeadlineExceeded: the time is over.
+            StepFailed: it failed, and nothing stands in for it. A step beyond ``max_steps`` or the time ends the workflow.
         """
+        await self._one_more()
         return await self._run(name, self._node(name), self._task(prompt, given))
 
     async def call_model(
@@ -144,8 +160,9 @@ class Steps:
             thread: the ``thread`` of an earlier result: the conversation that goes on.
 
         Raises:
-            StepFailed, LimitExceeded, DeadlineExceeded: as ``run_node``.
+            StepFailed: as ``run_node``.
         """
+        await self._one_more()
         node = self._node(name)
         if not isinstance(node, AgentNode):
             raise ConfigurationInvalid(f"{name!r} is no agent", fix="call_model takes the name of an agent's node")
@@ -160,8 +177,9 @@ class Steps:
             arguments: on top of those of the node. They are passed as they are: a ``$`` means nothing in them.
 
         Raises:
-            StepFailed, LimitExceeded, DeadlineExceeded: as ``run_node``.
+            StepFailed: as ``run_node``.
         """
+        await self._one_more()
         node = self._node(name)
         if not isinstance(node, CallNode):
             raise ConfigurationInvalid(f"{name!r} is no call", fix="call_tool takes the name of a call's node")
@@ -171,11 +189,21 @@ class Steps:
         task = task.model_copy(update={"inputs": {**task.inputs, **passed}})
         return await self._run(name, node.model_copy(update={"arguments": {**node.arguments, **named}}), task)
 
-    async def end(self) -> None:
-        """End what is still under way: where one of several side by side fails, the others have no use."""
+    async def leave(self, code: "asyncio.Future[JsonValue]") -> None:
+        """End the code, and what is still under way: where one of several side by side fails, the others have no use."""
+        self.refused = self.refused or self.too_late()
+        code.cancel()
         for task in self._under_way:
             task.cancel()
         await workflow.wait_condition(lambda: not self._under_way)
+        for _ in range(LAST_TURNS):
+            if not code.done():
+                await asyncio.sleep(0)
+        self.gone = True
+        code.cancel()
+        await workflow.wait_condition(code.done)
+        if not code.cancelled():
+            code.exception()  # it is no news
 
     def come_to(self, output: JsonValue, failure: FailureDetail | None) -> RunResult:
         """What all steps come to."""
@@ -206,21 +234,34 @@ class Steps:
     def _task(self, prompt: str, given: JsonValue) -> Task:
         return stage_task(prompt or self.goal, given, self.seconds_left)
 
-    async def _run(self, name: str, node: Node, task: Task) -> RunResult:
-        if self._made.total() >= self.node.max_steps:
-            raise LimitExceeded(
+    async def _one_more(self) -> None:
+        """Count a step that is asked for, also where its arguments are wrong: every loop over steps has a bound.
+
+        What is refused never comes back, so that no code goes round in a circle without giving way.
+        """
+        if self.gone or self.refused:
+            await _ForEver()
+        if self.seconds_left <= 0:
+            self.refused = self.too_late()
+        elif self._asked >= self.node.max_steps:
+            self.refused = LimitExceeded(
                 f"the workflow {self.node.name!r} makes more than {self.node.max_steps} steps",
                 fix=f"raise max_steps of {self.node.name!r}, or bound its loops",
             )
-        if self.seconds_left <= 0:
-            raise self.too_late()
+        if self.refused:
+            await _ForEver()
+        self._asked += 1
+
+    async def _run(self, name: str, node: Node, task: Task) -> RunResult:
         self._made[name] += 1
-        part = name if self._made[name] == 1 else f"{name}-{self._made[name]}"
+        # No node is named so: a name has no dot.
+        part = name if self._made[name] == 1 else f"{name}.{self._made[name]}"
         task = task.model_copy(update={"key": node.key or name})
         step = asyncio.ensure_future(run_node(self.frame.step(part), node, task, inline=name in self._inline))
         self._under_way.add(step)
         step.add_done_callback(self._settle)
         result = await step
+        stop_if_requested()  # it may have ended well in spite of it, and what comes next is code that knows nothing of it
         self._missing += unread(node, task.inputs.get("input"))
         if result.status is RunStatus.FAILED:
             self._missing.append(f"{node_key(node)} failed: {result.failure.message if result.failure else ''}"[:1000])
@@ -232,6 +273,46 @@ class Steps:
         self._under_way.discard(step)
         if not step.cancelled() and step.exception() is None:
             self._results.append(step.result())
+
+
+class _Left:
+    """The code, run so that it can be left where it stands: what catches everything cannot keep a run from ending.
+
+    It is told once that it is over, and may tidy up; what it awaits after that is not waited for.
+    """
+
+    def __init__(self, code: Awaitable[JsonValue], steps: Steps) -> None:
+        self._code, self._steps = code, steps
+
+    def __await__(self) -> Generator[Any, None, JsonValue]:
+        code = self._code.__await__()
+        error: BaseException | None = None
+        while True:
+            try:
+                awaited = code.throw(error) if error else code.send(None)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return] # what the code returns, looked at later
+            if error and self._steps.gone:
+                raise error
+            try:
+                yield awaited
+                error = None
+            except BaseException as thrown:
+                error = thrown
+                # Nobody but a worker that evicts the workflow cancels it before it is over.
+                self._steps.gone = self._steps.gone or self._steps.refused is None
+
+
+class _ForEver:
+    """Is never over: code that catches everything and asks again waits again, even while it is thrown away."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        try:
+            never = asyncio.get_running_loop().create_future()
+        except RuntimeError:  # it is being closed, outside of any loop: giving way once ends that
+            yield None
+        else:
+            yield from never
 
 
 def _located(failure: FailureDetail, error: Exception) -> FailureDetail:

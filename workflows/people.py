@@ -9,7 +9,7 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
-    from activities.contracts.people import HUMAN_TASK, Asking, HumanDecision, HumanTask
+    from activities.contracts.people import HUMAN_TASK, Asking, Choice, HumanDecision, HumanTask
     from activities.errors import DeadlineExceeded
     from workflows import policies
     from workflows.failures import failure_of, stop_if_requested
@@ -20,7 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.step_context import StepContext
 
 MAX_AGENTS = 200
+MAX_REASONS = 20
 LEAST_SECONDS = 0.001
+NEARLY = 0.99
+"""Of the time that people are to have: what is lost on the way to them cuts nothing short."""
 
 
 async def ask_person(step: StepContext, question: HumanTask) -> HumanDecision:
@@ -31,17 +34,20 @@ async def ask_person(step: StepContext, question: HumanTask) -> HumanDecision:
     Args:
         step: the step that cannot go on without it. Its hard deadline bounds that of the decision.
         question: with ``key=step.key("t3.c0.ask")`` or the like; the agents of the run are filled in. Where ``asking``
-            is absent, the team's ``people`` decide.
+            is absent, the team's ``people`` decide. Where people get less time than it says, only a default that
+            rejects holds.
 
     Raises:
         DeadlineExceeded: nobody decided in time, and there is no default.
         ConfigurationInvalid: the way of asking cannot work.
         CancelledError: the run was stopped.
     """
+    stop_if_requested()
     run, info = step.run, workflow.info()
     asking = question.asking or run.team.people
     check_asking(asking, question.choices, question)
-    asking = asking.model_copy(update={"seconds": _seconds(step, asking)})
+    asking, cut = _in_time(asking, _seconds(step, question, asking))
+    question = question.model_copy(update={"reasons": (*question.reasons, *cut)[:MAX_REASONS]})
     agents = (*question.agents, *(f"{run.team.team}/{name}@{run.team.version}" for name in run.team.agents))
     task = question.model_copy(update={"asking": asking, "agents": tuple(dict.fromkeys(agents))[:MAX_AGENTS]})
     root = info.root.workflow_id if info.root else info.workflow_id
@@ -78,14 +84,38 @@ async def ask_person(step: StepContext, question: HumanTask) -> HumanDecision:
     return decision
 
 
-def _seconds(step: StepContext, asking: Asking) -> float:
-    """How long people have: as the team says, and no longer than the step and this workflow are there to hear it.
+def after_a_no() -> str:
+    """What to do after a rejection: it is on record, so a run that is resumed is told no again."""
+    info = workflow.info()
+    run = info.root.workflow_id if info.root else info.workflow_id
+    return (
+        f"mend what was rejected, or change the team; ostinato rewind {run} --to CHECKPOINT --fresh asks again"
+        f" (ostinato checkpoints {run} lists them)"
+    )
 
-    What bounds the step bounds the decision, so that the default holds in time, and not the server's end of the run.
+
+def _in_time(asking: Asking, seconds: float) -> tuple[Asking, tuple[str, ...]]:
+    """The way of asking in so many seconds, and what is to be said of it.
+
+    A default is what holds when people had their time. Where a hurry ended it, saying nothing is no yes: else whoever
+    writes a team, or a short deadline, could take from a policy's people what it gives them.
+    """
+    cut = asking.model_copy(update={"seconds": seconds})
+    if seconds >= NEARLY * asking.seconds or asking.default in {None, Choice.REJECT}:
+        return cut, ()
+    why = f"there are {seconds:g} s of the {asking.seconds:g} s to decide: the default ({asking.default}) does not hold"
+    return cut.model_copy(update={"default": None, "default_answer": None}), (why,)
+
+
+def _seconds(step: StepContext, question: HumanTask, asking: Asking) -> float:
+    """How long people have: as is said, and no longer than the step and this workflow are there to hear it.
+
+    What bounds the step bounds the decision, so that it ends in time, and not by the server's end of the run. A policy
+    may give more time than the team has for people: its runs are ended by then.
     """
     info, now = workflow.info(), workflow.time()
     handoff = step.task.handoff if step.task else None
-    bounds = [asking.seconds]
+    bounds = [asking.seconds, *([step.run.team.people.seconds] if question.action else [])]
     if handoff and handoff.deadline is not None:
         bounds.append(handoff.deadline - now)
     if info.execution_timeout:

@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import NotAllowed
     from workflows.contracts import DecisionReport, RunResult, RunStatus, StepReport
     from workflows.failures import failure_of, stop_if_requested
-    from workflows.handoffs import received
-    from workflows.people import ask_person
+    from workflows.handoffs import received, unanswered
+    from workflows.people import after_a_no, ask_person
     from workflows.results import of_steps
     from workflows.step_context import StepContext
     from workflows.teams.tree import PersonNode
@@ -41,7 +41,7 @@ async def run_person(step: StepContext, node: PersonNode) -> RunResult:
         if decision.choice is Choice.REJECT:
             why = f": {decision.reason}" if decision.reason else ""
             raise NotAllowed(
-                f"{decision.by} rejected {node.name!r}{why}", fix="mend what was rejected, and run it again"
+                f"{decision.by} rejected {node.name!r}{why}", fix=after_a_no()
             )
         noted["output"] = (
             _given(step).get("input", "approved") if decision.choice is Choice.APPROVE else decision.answer
@@ -49,6 +49,8 @@ async def run_person(step: StepContext, node: PersonNode) -> RunResult:
     except (Exception, asyncio.CancelledError) as error:
         stop_if_requested()
         noted |= {"status": RunStatus.FAILED, "failure": failure_of(error, agent=node.name, step=step.path)}
+        if step.task and step.task.handoff and "handoffs" not in noted:
+            noted["handoffs"] = (unanswered(step.task.handoff, noted["failure"]),)
     status, failure = noted["status"], noted.get("failure")
     report = StepReport(
         agent=f"{step.run.team.team}/{node.name}@{step.run.team.version}",
@@ -70,6 +72,7 @@ def _question(step: StepContext, node: PersonNode) -> HumanTask:
         choices=node.choices,
         handoff=step.task.handoff if step.task else None,
         context=given or None,
+        reasons=step.task.reasons if step.task else (),
         answer_schema=node.answer,
     )
 

@@ -1,6 +1,6 @@
 """The platform's own tools at work: ``transfer`` and ``read_state`` are answered here, from what the workflow holds.
 
-They cost no activity and no event. Their answers go into the next turn as they are, beside those of real tools.
+So are calls of an agent that has no tools: none of them can be made. They cost no activity and no event. Their answers go into the next turn as they are, beside those of real tools.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import transfers
     from workflows.agent_work import AgentWork
     from workflows.needs import as_text, known
-    from workflows.teams.platform import READ_STATE, TRANSFER
+    from workflows.teams.platform import READ_STATE, TRANSFER, own_tools
     from workflows.transfers import Transfer
 
 PART = INLINE_BYTES // 4
@@ -46,8 +46,12 @@ class Answered:
     """The step goes on with somebody else; the message is for where it does not."""
 
 
-def is_platform(work: AgentWork, call: ToolCall) -> bool:
-    """Whether a call is one of a platform tool that the agent has."""
+def answered_here(work: AgentWork, call: ToolCall) -> bool:
+    """Whether a call is one of a platform tool that the agent has, or of an agent that has no other tools."""
+    return _is_platform(work, call) or not own_tools(work.spec)
+
+
+def _is_platform(work: AgentWork, call: ToolCall) -> bool:
     if call.tool == TRANSFER:
         return bool(work.spec.transfers_to)
     return call.tool == READ_STATE and READ_STATE in work.spec.tools
@@ -55,6 +59,8 @@ def is_platform(work: AgentWork, call: ToolCall) -> bool:
 
 def answer(work: AgentWork, call: ToolCall, *, beside: Sequence[ToolCall]) -> Answered:
     """Answer a call; ``beside`` are all calls of the same turn."""
+    if not _is_platform(work, call):
+        return _error(call, f"You have no tool {call.tool[:64]!r}, and no others that work: answer without.")
     try:
         if call.tool == TRANSFER:
             return _transfer(work, call, _TransferArguments.model_validate_json(call.arguments or "{}"), beside)

@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail
     from activities.contracts.steps import Usage
     from workflows.contracts import AgentState, RunInput
+    from workflows.failures import stop_if_requested
 
 TEAM = SearchAttributeKey.for_keyword("OstinatoTeam")
 PATTERN = SearchAttributeKey.for_keyword("OstinatoPattern")
@@ -69,7 +70,9 @@ def continue_when_long(run: RunInput, state: AgentState) -> None:
 
     Raises:
         ContinueAsNewError: always, where the history is long; let it pass.
+        CancelledError: the run was stopped: whoever continued it would know nothing of that.
     """
+    stop_if_requested()
     info = workflow.info()
     if info.get_current_history_length() > run.max_history_events or info.is_continue_as_new_suggested():
         workflow.continue_as_new(run.model_copy(update={"state": state}))

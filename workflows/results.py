@@ -9,10 +9,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.artifacts import ArtifactRef
     from activities.contracts.effects import MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
     from activities.contracts.steps import Usage
-    from workflows.contracts import AgentUsage, RunResult, StepReport
-    from workflows.frame import Frame
+    from workflows.contracts import MAX_LOG, AgentUsage, RunResult, StepReport
+    from workflows.frame import MAX_NOTES, Frame
 
-OUTCOME = ("status", "output", "so_far", "thread", "failure")
+OUTCOME = ("status", "output", "so_far", "thread", "owner", "failure")
 """The fields that say what a result comes to; all others add up."""
 MAX_STEPS, MAX_AGENTS, MAX_MISSING, MAX_ARTIFACTS = 2000, 200, 100, 1000
 
@@ -50,15 +50,17 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
             "state": tuple(frame.state.commits),
             "handoffs": tuple(frame.handoffs),
             "decisions": tuple(frame.decisions),
+            "log": tuple(frame.log[-MAX_LOG:]),
             "done": done,
             "short": run.task.payer if run.task and frame.grant and frame.grant.breached else "",
             "missing": (*result.missing, *unlisted)[-MAX_MISSING:],
+            "notes": (*result.notes, *frame.notes)[-MAX_NOTES:],
         }
     )
     if run.task is not None:
         return whole
     return whole.model_copy(
-        update={"missing": (*run.missing, *whole.missing)[-MAX_MISSING:], "notes": (*run.notes, *result.notes)}
+        update={"missing": (*run.missing, *whole.missing)[-MAX_MISSING:], "notes": (*run.notes, *whole.notes)[-MAX_NOTES:]}
     )
 
 

@@ -65,6 +65,7 @@ class RunState:
                 size_bytes=len(data),
                 value=value,
                 partial=partial,
+                replaced=step in self._replaced,
                 committed_at=workflow.time(),
             )
         )

@@ -1,4 +1,8 @@
-"""The only place that schedules activities: task queue, timeouts, retries and the one-line summary for the UI."""
+"""The only place that schedules activities: task queue, timeouts, retries and the one-line summary for the UI.
+
+A call under way may end well although the run is stopped (``_outcome``, and what is called at most once is let to its end).
+So nothing new is begun once a stop was asked for, except compensations and the records of what people have decided.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -18,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.model_call import ModelActivities
     from activities.tool_call import ToolActivities
     from workflows import policies
+    from workflows.failures import stop_if_requested
 
 Answer = TypeVar("Answer")
 TOOL_QUEUE = "ostinato-tools"
@@ -36,7 +41,9 @@ async def call_model(
 
     Raises:
         ActivityError: read it with ``workflows.failures``.
+        CancelledError: a stop was asked for before.
     """
+    stop_if_requested()
     call = workflow.start_activity_method(
         ModelActivities.call_model,
         request,
@@ -52,13 +59,23 @@ async def call_model(
 
 
 async def call_tool(
-    request: ToolRequest, *, tool_timeout: timedelta, summary: str, punctual: bool = False
+    request: ToolRequest,
+    *,
+    tool_timeout: timedelta,
+    summary: str,
+    punctual: bool = False,
+    attempts: int = policies.TOOL_ATTEMPTS,
 ) -> ToolResponse:
     """One tool call; ``tool_timeout`` is the tool's own bound. ``punctual``: its end is not waited for when it is cancelled.
 
+    ``attempts``: as many as its budget allows, where it counts.
+
     Raises:
         ActivityError: read it with ``workflows.failures``.
+        CancelledError: a stop was asked for before, and it is no compensation.
     """
+    if request.undo is None:
+        stop_if_requested()
     seconds = tool_timeout.total_seconds()
     call = workflow.start_activity_method(
         ToolActivities.call_tool,
@@ -67,7 +84,7 @@ async def call_tool(
         start_to_close_timeout=policies.tool_start_to_close(seconds),
         schedule_to_close_timeout=policies.tool_schedule_to_close(seconds),
         heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-        retry_policy=policies.TOOL_RETRY,
+        retry_policy=replace(policies.TOOL_RETRY, maximum_attempts=attempts),
         cancellation_type=_when_cancelled(punctual=punctual),
         summary=summary,
     )
@@ -104,7 +121,9 @@ async def list_mcp_tools(request: McpListRequest, *, seconds: float, summary: st
 
     Raises:
         ActivityError: read it with ``workflows.failures``.
+        CancelledError: a stop was asked for before.
     """
+    stop_if_requested()
     return await workflow.execute_activity_method(
         McpActivities.list_tools,
         request,

@@ -69,9 +69,16 @@ class ToolErrorKind(StrEnum):
     NOT_GRANTED = "not_granted"
     BAD_ARGUMENTS = "bad_arguments"
     RAISED = "raised"
+    """Of a tool with effects: nobody knows whether it has done something."""
+    NOT_DONE = "not_done"
+    """The tool says that it has done nothing."""
     TIMED_OUT = "timed_out"
     BLOCKED = "blocked"
     """The gate or a person said no."""
+
+
+UNCLEAR = frozenset({ToolErrorKind.RAISED, ToolErrorKind.TIMED_OUT})
+"""Answers of a tool with effects after which nobody knows whether it has done something."""
 
 
 class ToolRequest(WireModel):
@@ -112,9 +119,17 @@ class ToolResponse(WireModel):
     artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=MAX_CALL_ARTIFACTS)] = ()
     """Files that the call made, names unique. A call that ended in an error has made none."""
     attempt: Annotated[int, Field(ge=1)] = 1
+    calls: Annotated[int, Field(ge=0)] = 1
+    """How often it counts against a budget: attempts in which the tool may have been called, lost ones included."""
     from_record: bool = False
     undo: UndoRef | None = None
     """What the tool's compensation would be told, where it has had an effect that can be undone."""
+    request_id: Line = ""
+    """What a tool with effects was given as the name of this effect."""
+    arguments: Line = ""
+    """The start of what a tool with effects was called with, after all edits, as JSON."""
+    kept_for: Line = ""
+    """Of a compensation: the run that goes on from the effect, so nothing was done."""
     decision: GateDecision | None = None
     """What the gate said, where it did not simply let the action through. ``ask`` and ``halt``: nothing was done."""
     accepted: Acceptance | None = None

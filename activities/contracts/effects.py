@@ -8,6 +8,8 @@ from activities.contracts.steps import StepKey
 
 MAX_EFFECTS = 500
 """Effects that the steps of one workflow may make; a step that would make more fails before it does."""
+MAX_PREVIEW = 200
+"""Characters of arguments and results that a report holds."""
 MAX_LISTED_EFFECTS = 4 * MAX_EFFECTS
 """Effects that one result lists, those of nested workflows included."""
 
@@ -20,6 +22,8 @@ class EffectOutcome(StrEnum):
     """It was begun, and nobody knows whether it happened."""
     COMPENSATED = "compensated"
     COMPENSATION_FAILED = "compensation_failed"
+    KEPT = "kept"
+    """It was not undone, because another run of the lineage goes on from it and has not failed."""
 
 
 class Undo(WireModel):
@@ -63,5 +67,13 @@ class EffectReport(WireModel):
     """What its compensation is told, where it can be undone."""
     repeated: bool = False
     """Answered from a record: an earlier run of the lineage did it."""
+    request_id: Line = ""
+    """What its tool was given to tell it from all others; empty where its call left no answer."""
+    arguments: Line = ""
+    """The start of what its tool was called with, as JSON."""
+    result: Line = ""
+    """The start of what the tool answered."""
+    earlier: bool = False
+    """An earlier execution of this run made it, and this one has not come to it again."""
     at: float = 0.0
     """Workflow time at which its call ended, seconds since 1970."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from activities.contracts.base import Line, WireModel
+from activities.contracts.effects import UndoRef
 
 
 class FailureKind(StrEnum):
@@ -63,3 +64,5 @@ class FailureDetail(WireModel):
     step: str = ""
     unsettled_calls: Annotated[int, Field(ge=0)] = 0
     """Attempts that may have cost something although no answer came of them."""
+    undo: UndoRef | None = None
+    """What a compensation would be told of a call that ended so, where it may have had an effect that can be undone."""

@@ -78,3 +78,7 @@ class Approval(WireModel):
     """Hash of tool, arguments, task and expiry (``activities.gate.action_hash``)."""
     expires_at: float
     """Seconds since 1970."""
+    decided_at: float = 0.0
+    """Seconds since 1970: each yes is one of its own, and used once."""
+    asked: Digest | None = None
+    """Hash of the call as it was proposed (``activities.records.call_hash``), before anybody edited it."""

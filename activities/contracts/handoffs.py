@@ -17,6 +17,9 @@ MAX_OWNERS = 16
 MAX_LISTED = 20
 """Steps, constraints and decisions of each kind that one handoff names."""
 
+CONSTRAINTS = "What holds for all of it"
+"""What an agent's prompt names its constraints by: a line each, after this and a colon."""
+
 Lines = Annotated[tuple[Line, ...], Field(max_length=MAX_LISTED)]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from activities.contracts.handoffs import CONSTRAINTS
+
 MAX_OBJECTS = 2_000
 """JSON objects of one prompt that are read."""
 
@@ -18,6 +20,7 @@ _RESULTS = re.compile(r"\n\nThe results of the subtasks:\n\n")
 _DRAFT = re.compile(r"\s*Review this draft\.\n\nThe goal: (.*?)\n\nThe draft:\n", re.DOTALL)
 _INPUT = re.compile(r"\n\nInput:\n")
 _FOLLOW_UP = re.compile(r"\s*These are the results so far\.\n\n")
+_CONSTRAINTS = re.compile(rf"\n\n{CONSTRAINTS}:\n- .*(?:\n- .*)*")
 _TYPES = re.compile(r"(?m)^- ([A-Za-z][\w.-]{0,99}): (.*)$")
 
 
@@ -53,6 +56,11 @@ def lay_out(prompt: str) -> Layout | None:
     if found := _INPUT.search(prompt):
         return Layout(prompt[: found.start()], prompt[found.end() :])
     return None
+
+
+def unconstrained(prompt: str) -> str:
+    """The prompt without the constraints that a team puts on it: they are neither asked nor told, and cannot be followed."""
+    return _CONSTRAINTS.sub("", prompt)
 
 
 def follow_up(message: str) -> list[dict[str, Any]] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.contracts.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
-from activities.providers.offline_prompts import Layout, lay_out
+from activities.providers.offline_prompts import Layout, lay_out, unconstrained
 from activities.providers.offline_sentences import sentences
 from activities.text import line_at
 
@@ -76,8 +76,9 @@ def read(messages: list[Message]) -> Reading:
     """Read a conversation, from the last question in it on."""
     messages = messages[_begin(messages) :]
     first = next((message.text for message in messages if isinstance(message, UserMessage)), "")
-    layout = lay_out(first)
-    question, prompt = _task(layout) if layout else _question(first)
+    opening = unconstrained(first)
+    layout = lay_out(opening)
+    question, prompt = _task(layout) if layout else _question(opening)
     documents: list[Document] = []
     facts: list[Document] = []
     complaints: list[str] = []
@@ -97,10 +98,10 @@ def read(messages: list[Message]) -> Reading:
             documents += kept
             answered = answered or bool(kept) or NOTHING in message.text
             if not kept:
-                complaints.append(message.text)
+                complaints.append(unconstrained(message.text))
     return Reading(
         question=question,
-        subject=first[:MAX_QUESTION],
+        subject=opening[:MAX_QUESTION],
         prompt=tuple(prompt),
         documents=tuple(_bounded(documents)),
         facts=tuple(facts),

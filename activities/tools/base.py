@@ -31,6 +31,14 @@ from activities.tools.compensations import check_compensation
 
 Policy = TypeVar("Policy")
 
+
+class NotDone(Exception):
+    """Raised by a tool with effects that has done nothing, and knows it: its message is an answer to the agent.
+
+    Whatever else it raises leaves open whether something was done.
+    """
+
+
 THREADS = 64
 """Blocking tools under way at once in one process: somewhat more than the pool's default of 50 calls."""
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
@@ -126,11 +134,16 @@ def tool(
 
     Args:
         effect: what it does to the world: ``read`` (free to repeat), ``idempotent`` (safe to repeat with the same
-            ``context.request_id``), ``once`` (called at most once, whatever dies).
+            ``context.request_id``), ``once`` (called at most once, whatever dies). A tool with effects that can say that
+            nothing was done raises ``NotDone``: the agent reads why, and may call again. Where it raises anything else,
+            or does not end in time, nobody knows what it did. An ``idempotent`` effect is listed as unknown then, the
+            agent reads the error, and what the run undoes includes it; a ``once`` effect fails the run as
+            ``outcome_unknown``, so that no model can try it a second time before a person has looked.
         name: what the model calls it; the function's name where empty. It enters history.
         timeout_seconds: bound of one call.
         compensate: the tool (or its name) that undoes the effect when the run fails or is cancelled after it. It is
-            given the arguments of the original call by their names, and the original's result as ``result``.
+            given the arguments of the original call by their names, and the original's result as ``result``: empty where
+            an idempotent call left none. It then has to cope with there being nothing to undo.
 
     Raises:
         ConfigurationInvalid: a parameter without annotation, ``*args``, no docstring (the model needs one), or a

@@ -15,7 +15,7 @@ from scripts.handoffs import handoff_lines, handoff_objects
 from scripts.lineage import lineage_lines, lineage_object
 from scripts.lookup import find_run, is_running
 from scripts.people import waiting_objects
-from scripts.results import MAX_NOTES, as_text, is_offline, run_object, saved_paths
+from scripts.results import MAX_NOTES, as_text, is_offline, run_object, said_lines, saved_paths
 from scripts.session import Session, open_existing, quiet
 from scripts.state import NO_STATE, StateWanted, show_state
 from scripts.talk import session_object
@@ -167,11 +167,16 @@ async def _conversation(session: Session, run_id: str, ref: ThreadRef | None) ->
     return messages
 
 
-def _print_files(stored: Sequence[dict[str, Any]], output: Output) -> None:
+def _print_files(value: dict[str, Any], output: Output) -> None:
+    stored: Sequence[dict[str, Any]] = value.get("stored_artifacts", ())
     for ref in stored[:MAX_NOTES]:
         output.text(f"file {ref['name']}: {ref['size_bytes']:,} bytes, {ref['media_type']}")
     if len(stored) > MAX_NOTES:
         output.text(f"and {len(stored) - MAX_NOTES} more files")
+    if value.get("status") != "running" and stored and not value["artifacts"]:
+        output.text(
+            f"they are not on this disk: `ostinato run TEAM --goal TEXT --id {value['run_id']}` writes them and runs nothing again"
+        )
 
 
 def _print_under_way(value: dict[str, Any], output: Output) -> None:
@@ -188,7 +193,9 @@ def _print_under_way(value: dict[str, Any], output: Output) -> None:
         output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
 
 
-def _print_work(value: dict[str, Any], result: RunResult, output: Output) -> None:
+def _print_work(value: dict[str, Any], given: RunInput, result: RunResult, output: Output) -> None:
+    for line in said_lines(result):
+        output.text(line)
     usage = result.usage
     output.text(
         f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
@@ -200,7 +207,8 @@ def _print_work(value: dict[str, Any], result: RunResult, output: Output) -> Non
             f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
             + (f": {step['reason']}" if step["reason"] else "")
         )
-    for line in (*decision_lines(result.decisions), *effect_lines(result.done)):
+    replaced = given.rewind.values if given.rewind else ()
+    for line in (*decision_lines(result.decisions, replaced), *effect_lines(result.done)):
         output.text(line)
 
 
@@ -215,8 +223,8 @@ def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, out
         output.text(line)
     _print_under_way(value, output)
     if result:
-        _print_work(value, result, output)
-    _print_files(value.get("stored_artifacts", ()), output)
+        _print_work(value, given, result, output)
+    _print_files(value, output)
     if failure := value.get("failure"):
         output.text(f"failure: {failure['kind']}: {failure['message']}")
         if failure["fix"]:

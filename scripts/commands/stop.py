@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from activities.contracts.failures import FailureKind
 from scripts.effects import effect_lines
 from scripts.lookup import find_run, is_running
 from scripts.session import log_to_file, open_existing, serve_here, unserved
@@ -45,11 +46,15 @@ async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = 
                 result = await with_spent(session.client, await read_input(session.client, run), result)
         except TimeoutError:
             output.error(
-                f"the run {run} did not end within {STOP_SECONDS:.0f} s: it may be undoing its effects",
+                f"the run {run} did not end within {STOP_SECONDS:.0f} s: it makes nothing new, but ends only with its call under"
+                " way, and may be undoing its effects",
                 f"ostinato watch {run} shows it; ostinato stop {run} --force ends it at once, and leaves them as they are",
             )
             return FAILED
-        output.text(f"stopped run {run}" if was_running else f"run {run} has ended already: {result.status.value}")
+        stopped = was_running and result.failure is not None and result.failure.kind is FailureKind.CANCELLED
+        how = f"{result.status.value}: {result.failure.message}" if result.failure else result.status.value
+        ended = f"run {run} ended by itself meanwhile: {how}" if was_running else f"run {run} has ended already: {how}"
+        output.text(f"stopped run {run}" if stopped else ended)
         if was_running:
             usage = result.usage
             output.text(
@@ -60,5 +65,5 @@ async def stop(run: str, /, *, force: Annotated[bool, Parameter(negative="")] = 
             output.text(line)
         for sentence in result.missing if was_running else ():
             output.note(sentence)
-        output.object({"run_id": run, "workflow_id": run, "stopped": was_running, "status": result.status.value})
+        output.object({"run_id": run, "workflow_id": run, "stopped": stopped, "status": result.status.value})
     return COMPLETE

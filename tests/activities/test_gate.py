@@ -138,6 +138,30 @@ async def test_an_approval_is_used_once(store: ObjectStore, noted: Path) -> None
     assert response.error is ToolErrorKind.BLOCKED
     assert "the approval was used for another call" in response.text
     assert sent(noted) == ["ann"]
+    # The step is taken again with other arguments: its question has the id of the old one, and its yes is a new one.
+    eve = '{"to": "eve"}'
+    await call(store, arguments=eve, approval=await said(store, yes(eve)))
+    assert sent(noted) == ["ann", "eve"]
+    forged = approval.model_copy(update={"decided_at": 1.0})
+    assert "no such approval" in (await call(store, approval=forged, generation=1)).text
+
+
+async def test_what_was_made_as_a_person_edited_it_is_not_asked_about_again(store: ObjectStore, noted: Path) -> None:
+    """However long ago: the approval may have expired since, and the call has been made all the same."""
+    edited = '{"to": "bob"}'
+    asked = request_hash({"tool": "send_mail", "arguments": MAIL, "snapshot": ""})
+    approval = (await said(store, yes(edited))).model_copy(update={"asked": asked})
+    await call(store, arguments=edited, approval=approval)
+    again = await call(store, run_id="run-b")
+    assert again.decision
+    assert (again.decision.verdict, again.decision.by) == (Verdict.EDIT, "petra")
+    assert (again.from_record, again.text, sent(noted)) == (True, "sent to bob", ["bob"])
+    records = Path(store.address.removeprefix("file://"), "lineages/run/records/a/b/t1.c0/g0")
+    (made,) = [path for path in records.iterdir() if path.suffix == ".intent"]
+    made.with_suffix("").unlink()  # it was begun, and its worker died
+    with pytest.raises(ApplicationError) as caught:
+        await call(store, run_id="run-b")
+    assert caught.value.type == FailureKind.OUTCOME_UNKNOWN.value
 
 
 @pytest.mark.parametrize(
@@ -175,7 +199,12 @@ async def test_an_approval_that_has_expired_is_asked_for_again(store: ObjectStor
 async def test_only_whom_the_policy_names_may_approve(store: ObjectStore, noted: Path) -> None:
     policy = {"rules": [{"tool": "send_mail", "verdict": "ask", "asking": {"people": ["Paul"]}}]}
     response = await call(store, approval=await said(store, yes()), policy=policy, profile={"grants": {}})
-    assert "'petra' may not approve it" in response.text
+    assert response.decision
+    assert (response.decision.verdict, response.decision.asking and response.decision.asking.people) == (
+        Verdict.ASK,
+        ("Paul",),
+    ), "whoever may decide today is asked"
+    assert "petra approved it, and may not any more" in response.decision.reason
     assert sent(noted) == []
 
 

@@ -241,3 +241,14 @@ def test_every_process_gives_the_same_answer() -> None:
     }
     assert len(outputs) == 1
     assert b"log.md:3" in outputs.pop()
+
+
+async def test_constraints_are_neither_asked_nor_quoted() -> None:
+    question = "How much is a pilot paid?"
+    free, _, searched = await converse(question, search_documents, read_document)
+    held, _, again = await converse(
+        f"{question}\n\nWhat holds for all of it:\n- No names of customers.\n- Who rings the bell?",
+        search_documents,
+        read_document,
+    )
+    assert (held.text, [c.arguments for c in again]) == (free.text, [c.arguments for c in searched])

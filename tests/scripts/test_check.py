@@ -77,13 +77,41 @@ def test_a_worst_case_above_the_budget_is_a_warning_and_no_error(
 ) -> None:
     file = tmp_path / "tight.yaml"
     agents = "agents:\n  writer: {instructions: Write.}\n"
-    file.write_text(f"team: tight\n{agents}root: {{kind: agent, agent: writer, budget: {{model_calls: 5}}}}\n")
+    file.write_text(f"team: tight\n{agents}root: {{kind: agent, agent: writer, budget: {{model_calls: 5, seconds: 9}}}}\n")
     code, out, err = checked(capsys, str(file))
     assert code == 0
     assert (
         f"warning: {file}:4: the worst case of the agent 'writer' is 40 model calls, more than its budget of 5" in err
     )
+    assert "the agent 'writer' takes 1800 s at most, more than its budget.seconds of 9: it ends then" in err
     assert "in all at most 5 model calls" in out
+
+
+def test_people_grants_and_what_stands_twice_are_said_as_people_read_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An agent on another tier is told once, a reminder too often is said, and work is told apart from waiting."""
+    file = tmp_path / "asks.yaml"
+    file.write_text(
+        "team: asks\n"
+        "agents:\n"
+        "  clerk:\n"
+        "    {instructions: Write., tools: [write_artifact], grants: {write_artifact: {ask: true, arguments: {name: {}}}}}\n"
+        "people: {people: [nora], seconds: 172800, remind_seconds: 60}\n"
+        "root: {kind: pipeline, grants: {GRANTED: {}}, stages: [{kind: agent, agent: clerk, fallback: {kind: tier, tier: frontier}}]}\n"
+    )
+    text = file.read_text()
+    file.write_text(text.replace("GRANTED", "echo"))
+    code, _, err = checked(capsys, str(file))
+    assert code == 2
+    assert err.count("the agent 'clerk' has the tool 'write_artifact', which the grants of") == 1
+    file.write_text(text.replace("GRANTED", "write_artifact"))
+    code, out, err = checked(capsys, str(file))
+    assert code == 0, err
+    assert ":5: remind_seconds is 60, and a question has at most 100 reminders: there is one each 1728 s" in err
+    assert "its own grants write_artifact (a person is asked; conditions on name)" in out
+    assert "30 min of work, " in out
+    assert " days with people's time" in out
 
 
 @pytest.mark.parametrize("name", ["same_key_twice", "agent_that_nobody_uses", "budget_below_the_cheapest_path"])

@@ -88,11 +88,20 @@ async def test_one_way_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None
     ]
     unsure = await site.do("rewind", "w", "--to", "first", "--set", "first=bob")
     assert unsure.code == 2
-    assert "effect send_mail in flow/mail t1 (once, in an earlier run of the lineage): done" in unsure.out
+    line = "effect send_mail in flow/mail t1 (once, in an earlier run of the lineage): done; called with"
+    assert f'{line} {{"to": "ann"}}; answered sent to ann; at 20' in unsure.out
+    assert f"; request id {listed['effects'][0]['request_id']}" in unsure.out
     assert "fix: look at them, and then run `ostinato rewind w --to first --set first=bob --yes`" in unsure.err
     assert site.mails_to("bob") == 0
     rewound = await site.do("rewind", "w", "--to", "first", "--set", "first=bob", "--yes", "--json")
     assert (rewound.code, rewound.json()["output"]) == (0, "good: sent to bob"), rewound.err
+
+    told = await site.do("show", "w")
+    assert "rewound from w at 1 (execution " in told.out
+    assert "), set flow/first" in told.out
+    assert ", set anew (--set)" in (await site.do("show", "w", "--state")).out
+    nobody = await site.do("show", "no-such-run-of-any-name")
+    assert "fix: the newest are: w\n" in nobody.err, "each run once"
 
     wrong = await site.do("fork", "w", "--from", "frist", "--json")
     assert (wrong.code, wrong.json()["fix"]) == (2, "did you mean 'first'?")

@@ -65,7 +65,40 @@ async def _nowhere(steps: Steps) -> JsonValue:
     return (await steps.run_node("aa")).output
 
 
+async def _swallow(steps: Steps) -> JsonValue:
+    while True:
+        try:
+            await steps.run_node("a")
+        except Exception:  # noqa: S112 -- what it is about
+            continue
+
+
+async def _swallow_all(steps: Steps) -> JsonValue:
+    while True:
+        try:
+            await steps.run_node("no such node")
+        except (Exception, asyncio.CancelledError):  # noqa: S112 -- what it is about
+            continue
+
+
+async def _result(steps: Steps) -> JsonValue:
+    return await steps.call_tool("echo", {"text": "x"})  # type: ignore[return-value] # what it is about
+
+
+async def _tuple(steps: Steps) -> JsonValue:
+    return {"pair": [(steps.goal, 1)]}  # type: ignore[list-item] # what it is about
+
+
+async def _nan(steps: Steps) -> JsonValue:
+    return [steps.steps_left, float("nan")]
+
+
 DEEDS = {
+    "swallow": _swallow,
+    "swallow all": _swallow_all,
+    "result": _result,
+    "tuple": _tuple,
+    "nan": _nan,
     "all": _all,
     "side by side": _side_by_side,
     "one fails": _one_fails,

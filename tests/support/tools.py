@@ -4,7 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from activities.tools.base import ToolContext, tool
+from activities.errors import StoreUnavailable
+from activities.tools.base import NotDone, ToolContext, tool
 from tests.support.crash import crash_point
 
 
@@ -83,6 +84,36 @@ async def send_patiently(context: ToolContext) -> str:
     return "sent"
 
 
+@tool(effect="once")
+async def wire(context: ToolContext, to: str) -> str:
+    """An effect that a stop meets under way, and that ends well all the same."""
+    _note("wire", context, to)
+    await asyncio.sleep(1)  # the work itself
+    return f"wired to {to}"
+
+
+@tool(effect="idempotent", compensate="cancel_room")
+async def reserve_somehow(context: ToolContext, room: str) -> str:
+    """Reserve a room, and fail at it in the way that the room's name says."""
+    if room == "refused":
+        raise NotDone("there is no such room")
+    _note("reserve_somehow", context, room)
+    if room == "slow":
+        await asyncio.sleep(30)
+    raise ConnectionResetError("the connection was lost")
+
+
+@tool(effect="once", compensate="refund")
+def charge_somehow(context: ToolContext, amount: float) -> str:
+    """Charge a card, and fail at it: at nothing before, and at anything else after."""
+    if amount == 0 and os.environ.get("OSTINATO_TEST_MOOD") != "good":
+        raise NotDone("nothing is charged for nothing")
+    _note("charge_somehow", context, f"{amount:g}")
+    if amount == 0:
+        return "charged"
+    raise ConnectionResetError("the connection was lost")
+
+
 @tool(effect="once", timeout_seconds=4)
 async def send_and_hang(context: ToolContext) -> str:
     """Begin an effect that never ends."""
@@ -113,8 +144,9 @@ async def meet() -> int:
 
 @tool(effect="read")
 def split_words(goal: str, round: int, results: list[dict[str, object]]) -> list[dict[str, object]]:  # noqa: A002 -- what the pattern offers
-    """A decomposition: a subtask a word, and none after the first round."""
-    return [] if round > 1 or results else [{"type": "a", "task": word, "input": len(word)} for word in goal.split()]
+    """A decomposition: a subtask a word, and none after the first round. It asks for more attempts than there are."""
+    words = [] if round > 1 or results else goal.split()
+    return [{"type": "a", "task": word, "input": len(word), "attempts": 5} for word in words]
 
 
 @tool(effect="read")
@@ -182,7 +214,8 @@ def post(context: ToolContext, letter: str) -> str:
 async def unlock_slowly(context: ToolContext, door: str) -> str:
     """Unlock a door, and take one's time."""
     _note("unlock begun", context, door)
-    await asyncio.sleep(1.5)  # the work itself: longer than the latency of a cancellation
+    # The work itself: longer than the latency of a cancellation.
+    await asyncio.sleep(30 if os.environ.get("OSTINATO_TEST_MOOD") == "bad" else 1.5)
     _note("unlock ended", context, door)
     return "open"
 
@@ -192,6 +225,13 @@ def lock(context: ToolContext, door: str) -> str:
     """Lock a door."""
     _note("lock", context, door)
     return "locked"
+
+
+@tool(effect="idempotent")
+def store_away(context: ToolContext, what: str) -> str:
+    """Does it, and the worker can never say so."""
+    _note("stored", context, what)
+    raise StoreUnavailable("the store does not answer")
 
 
 @tool(effect="read")

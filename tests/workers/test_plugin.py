@@ -23,13 +23,14 @@ from temporalio.service import RPCError
 from activities.contracts.failures import FailureKind
 from activities.errors import ConfigurationInvalid
 from activities.object_store import ObjectStore
+from activities.policy import Policy
 from tests.conftest import Workers, new_run_id
 from tests.support.scripted import calls, in_order, says
 from tests.support.teams import one_agent
 from workers.client import connect
 from workers.converter import MAX_PAYLOAD_BYTES
 from workers.deployment import Deployment
-from workers.registration import bind_store, register_search_attributes
+from workers.registration import bind_policy, bind_store, register_search_attributes
 from workers.runs import read_result
 from workers.server import ServerInfo
 from workers.settings import Settings, load_settings
@@ -158,6 +159,19 @@ async def test_a_worker_with_another_store_refuses_to_start(deployment: Deployme
     other = ObjectStore((tmp_path / "other").as_uri())
     with pytest.raises(ConfigurationInvalid, match="is not the one of the namespace"):
         await bind_store(deployment.client, other)
+
+
+async def test_no_process_makes_tool_calls_without_the_policy_that_others_have(tmp_path: Path) -> None:
+    store = ObjectStore((tmp_path / "store").as_uri())
+    policy, other = (Policy.model_validate({"rules": [{"verdict": verdict}]}) for verdict in ("block", "proceed"))
+    await bind_policy(store, None, given_up=False)
+    await bind_policy(store, policy, given_up=False)
+    await bind_policy(store, other, given_up=False)  # a change, as it is rolled out
+    with pytest.raises(ConfigurationInvalid, match="has a policy on what may be done") as caught:
+        await bind_policy(store, None, given_up=False)
+    assert "OSTINATO_POLICY=none" in caught.value.fix
+    await bind_policy(store, None, given_up=True)
+    await bind_policy(store, None, given_up=False)
 
 
 async def test_search_attributes_are_registered_once_and_found(workers: Workers, deployment: Deployment) -> None:

@@ -18,6 +18,7 @@ from tests.support.teams import one_agent
 from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
 from workers.grants import frozen_grants
+from workers.checks.inspection import inspect_team
 from workers.policy import load_policy
 from workers.runs import start_options
 from workflows.teams.tree import TeamSpec
@@ -85,6 +86,11 @@ asking = {people = ["petra"], seconds = 3600}
         ("{tool: add}", 2, "the field 'verdict' is missing", "add verdict:"),
         ("{tool: add, tool: add, verdict: block}", 2, "stands here twice", "keep one"),
         ("{tool: 5, verdict: block}", 2, "", ""),
+        ("{tool: add, verdict: ask, asking: {people: [a], escalate_to: [b]}}", 2, "escalate_seconds is not given", "give"),
+        ("{tool: add, verdict: ask, asking: {seconds: 9, escalate_seconds: 10}}", 2, "ends after 9 s", "smaller"),
+        ("{tool: add, verdict: ask, asking: {default: edit}}", 2, "asking.default: the default edit needs", "default_answer"),
+        ("{tool: add, verdict: ask, asking: {default: answer, default_answer: yes}}", 2, "not decided by answer", "approve"),
+        ("{tool: add, verdict: ask, asking: {people: ['t/a@1']}}", 2, "asking: 't/a@1' cannot be asked", "people"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_a_fix(
@@ -167,12 +173,18 @@ async def test_a_client_that_knows_the_policy_foresees_what_it_will_say(deployme
     path.write_text(
         "rules:\n  - {tool: book_room, arguments: {room: {pattern: 'b.*'}}, verdict: ask}\n"
         "  - {tool: send_mail, team: other, verdict: proceed}\n"
+        "  - {tool: post, verdict: proceed}\n"
     )
     knows = replace(deployment, settings=deployment.settings.model_copy(update={"policy": path}))
-    team = one_agent(tools=["send_mail", "book_room", "add"]).model_copy(update={"people": Asking(seconds=7200)})
+    team = one_agent(tools=["send_mail", "book_room", "add", "post"]).model_copy(update={"people": Asking(seconds=7200)})
     order = RunOrder(goal="Do it.", run_id="foreseen")
     run, plain = await admit(knows, team, order), await admit(deployment, team, order)
-    assert run.notes == ("the deployment's policy never allows a to call send_mail",)
+    assert run.notes == (
+        "the deployment's policy never allows a to call send_mail",
+        "the deployment's policy lets nothing undo what post of a does: no rule lets withdraw proceed",
+    )
+    found = inspect_team(team, knows.settings, knows.tools)
+    assert set(run.notes) <= set(found.warnings), "check says so too"
     assert (run.people_seconds, plain.people_seconds, plain.notes) == (7200, 0, ())
     longer = start_options(run)["execution_timeout"] - start_options(plain)["execution_timeout"]
     assert longer == timedelta(hours=2)

@@ -206,8 +206,23 @@ SYNTAX: dict[str, tuple[str | bytes, str, str]] = {
     "not UTF-8": (b"team: t\nroot: \xff\xfe\n", ":2: the file is not UTF-8", "save it as UTF-8"),
     "NUL": ("team: t\nroot: \0\n", ":2: the character U+0000 is not allowed in YAML", "remove it"),
     "half a surrogate pair": ('team: "\\ud800"\n', ":1: half of a surrogate pair", "the character itself"),
-    "tab": ("team:\n\tx: 1\n", ":2: not YAML", "correct the file"),
-    "unclosed": ("team: [a\n", ":2: not YAML", "correct the file"),
+    "tab": ("team:\n\tx: 1\n", ":2: not YAML", "indent with spaces"),
+    "unclosed": ("team: [a\n", ":2: not YAML", "or close the bracket"),
+    "question mark without quotes": (
+        HEAD + "root: {kind: person, question: May it go?, choices: [approve]}\n",
+        ":4: not YAML: expected ',' or '}', but got '?'",
+        "put the text in quotes",
+    ),
+    "comma without quotes": (
+        HEAD + "root: {kind: person, question: Well, may it go}\n",
+        ":4: 'may it go' has no value",
+        "put the text in quotes",
+    ),
+    "colon without quotes": (
+        "team: t\nagents:\n  a:\n    instructions: Say: yes\n",
+        ":4: not YAML: mapping values",
+        "put the text in quotes",
+    ),
 }
 
 

@@ -354,4 +354,5 @@ async def test_a_call_that_ends_well_after_the_deadline_begins_no_other(workers:
         assert len(bench.provider.calls) == 1
     assert result.failure
     assert result.failure.kind is FailureKind.DEADLINE_EXCEEDED
+    assert "s after its time: send_patiently is called at most once" in result.notes[0]
     assert result.usage.tool_calls == 1

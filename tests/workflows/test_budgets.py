@@ -1,6 +1,7 @@
 """Budgets as a tree: hard for everybody below, shared by all, and given back."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,14 +41,23 @@ def kind(result: RunResult) -> FailureKind | None:
     return result.failure.kind if result.failure else None
 
 
-@pytest.mark.parametrize("limits", [SMALL, LARGE], ids=["inline", "workflows of their own"])
-async def test_a_hundred_children_race_for_ten_calls(workers: Workers, limits: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("limits", "on_breach", "status"),
+    [(SMALL, "partial", RunStatus.PARTIAL), (LARGE, "fail", RunStatus.FAILED)],
+    ids=["inline, partial", "workflows of their own, failed"],
+)
+async def test_a_hundred_children_race_for_ten_calls(
+    workers: Workers, limits: dict[str, int], on_breach: str, status: RunStatus
+) -> None:
     async with workers(lambda *_: says("done")) as bench:
-        result = await bench.run(crew(100, limits, budget={"model_calls": 10}))
+        result = await bench.run(crew(100, limits, budget={"model_calls": 10, "on_breach": on_breach}))
         asked = len(bench.provider.calls)
     assert asked == 10, "all of it can be used, and no more"
     assert result.usage.model_calls == 10
-    assert result.status is RunStatus.PARTIAL
+    assert (result.status, kind(result)) == (
+        status,
+        FailureKind.LIMIT_EXCEEDED if status is RunStatus.FAILED else None,
+    )
     assert len(result.missing) == 90
     assert "the node 'supervisor'" in result.missing[-1]
     assert "model_calls: 10 used" in result.missing[-1]
@@ -63,6 +73,16 @@ async def test_retries_of_many_children_fit_the_budget_too(workers: Workers) -> 
     assert asked == 3
     assert result.usage.model_calls == 3
     assert result.status is RunStatus.FAILED
+
+
+async def test_each_attempt_of_a_tool_call_counts(workers: Workers, effects: Path) -> None:
+    """Whatever ends an attempt, the tool may have been called in it: a budget of two pays two of the four attempts."""
+    effects.write_text("")
+    root = {"kind": "call", "tool": "store_away", "arguments": {"what": "it"}, "budget": {"tool_calls": 2}}
+    async with workers(lambda *_: says("done")) as bench:
+        result = await bench.run(TeamSpec.model_validate({"team": "t", "root": root}))
+    assert kind(result) is FailureKind.STORE_UNAVAILABLE
+    assert (len(effects.read_text().splitlines()), result.usage.tool_calls) == (2, 2)
 
 
 async def test_what_a_child_does_not_use_comes_back(workers: Workers) -> None:

@@ -60,6 +60,7 @@ async def test_an_answer_raises_the_limit_and_all_that_waited_go_on(workers: Wor
     assert result.status is RunStatus.COMPLETE
     assert tasks == 1
     assert "The budget of the node 'supervisor' is used up: 2 of 2 model_calls" in asked.question
+    assert asked.question.endswith('such as {"model_calls": 2}.'), "as ostinato decide --answer takes it"
 
 
 async def test_a_yes_allows_as_much_again_and_is_asked_for_a_few_times(workers: Workers) -> None:

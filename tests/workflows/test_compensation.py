@@ -10,9 +10,10 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.contracts.effects import MAX_EFFECTS
 from activities.contracts.failures import FailureKind
-from activities.errors import AuthenticationFailed
+from activities.errors import AuthenticationFailed, ConfigurationInvalid
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers
+from tests.support.lineages import gone_on
 from tests.support.scripted import ScriptedProvider, calls, in_order, says
 from tests.support.supervision import obedient, team
 from tests.support.teams import one_agent
@@ -122,6 +123,36 @@ async def test_a_stopped_run_undoes_what_it_has_done_and_says_what_it_has_come_t
     ]
 
 
+WIRE = stage("wire", "wire", to="bob")
+WIRES = {"a": {"instructions": "Do it.", "tier": "small", "tools": ["wire", "send_mail"]}}
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [{"kind": "pipeline", "name": "inner", "stages": [WIRE, CHARGE]}, MAIL],
+        [{"kind": "pipeline", "name": "inner", "stages": [WIRE]}, MAIL],
+        [ASK, MAIL],
+        [WIRE],
+    ],
+    ids=["before the next of a nested one", "at the end of a nested one", "in an agent's turn", "at the end"],
+)
+async def test_a_stop_holds_though_the_call_under_way_ends_well(
+    workers: Workers, ledger: Ledger, rest: list[dict[str, Any]]
+) -> None:
+    async with workers(in_order(calls(("wire", {"to": "bob"})), calls(("send_mail", {"to": "ann"})))) as bench:
+        handle = await bench.start(pipeline(RESERVE, *rest, agents=WIRES))
+        async with asyncio.timeout(20):
+            while "wire bob" not in ledger.lines:
+                await asyncio.sleep(0.02)
+            await handle.cancel()
+            result = await read_result(handle)
+        described = await handle.describe()
+    assert described.status is WorkflowExecutionStatus.CANCELED
+    assert outcomes(result) == [("reserve_room", "compensated"), ("wire", "done")]
+    assert ledger.lines == ["reserve_room blue 1", "wire bob", "cancel_room blue reserved_blue"]
+
+
 @pytest.mark.parametrize("how", ["cancelled", "failed"])
 async def test_a_second_stop_does_not_interrupt_compensations(workers: Workers, ledger: Ledger, how: str) -> None:
     async with workers(hang) as bench:
@@ -185,13 +216,15 @@ async def test_what_is_nested_undoes_its_own_where_its_parent_is_gone(workers: W
 
 async def test_a_compensation_that_fails_is_tried_again_and_then_reported(workers: Workers, ledger: Ledger) -> None:
     async with workers(in_order()) as bench:
-        result = await bench.run(pipeline(RESERVE, POST, BOOM))
+        handle = await bench.start(pipeline(RESERVE, POST, BOOM))
+        result = await read_result(handle)
     assert outcomes(result) == [("reserve_room", "compensated"), ("post", "compensation_failed")]
     assert "the post is gone" in result.done[1].reason
     assert ledger.lines.count("withdraw x") == TOOL_ATTEMPTS
     assert len({line for line in ledger.raw if line.startswith("withdraw")}) == 1, "all attempts have one request id"
     assert result.failure
     assert "what post did could not be undone" in result.failure.message
+    assert f"undo it by hand: ostinato show {handle.id} says why" in result.failure.fix
     assert "explode" in result.failure.message
 
 
@@ -269,6 +302,63 @@ async def test_an_effect_that_was_interrupted_is_listed_as_unknown(workers: Work
     assert result.done[1].reason
 
 
+@pytest.mark.parametrize(
+    ("room", "undone"), [("raised", True), ("slow", True), ("refused", False)], ids=["raised", "stopped", "not done"]
+)
+async def test_an_idempotent_effect_that_may_have_happened_is_undone_too(
+    workers: Workers, ledger: Ledger, room: str, undone: bool
+) -> None:
+    async with workers(in_order()) as bench:
+        handle = await bench.start(pipeline(RESERVE, stage("more", "reserve_somehow", room=room)))
+        async with asyncio.timeout(20):
+            while room == "slow" and "reserve_somehow slow" not in ledger.lines:
+                await asyncio.sleep(0.02)
+        if room == "slow":
+            await handle.cancel()
+        result = await asyncio.wait_for(read_result(handle), 20)
+    made = [("reserve_room", "compensated"), ("reserve_somehow", "compensated")]
+    assert outcomes(result) == made[: 1 + undone]
+    assert ledger.lines[1 + undone :] == [f"cancel_room {room}"] * undone + ["cancel_room blue reserved_blue"]
+
+
+async def test_a_once_effect_that_raised_is_unknown_and_never_made_again_unasked(
+    workers: Workers, ledger: Ledger
+) -> None:
+    """Not by the agent either: the run ends there, and a resume says the same until somebody allows it by name."""
+    agents = {"a": {"instructions": "Do it.", "tier": "small", "tools": ["charge_somehow"]}}
+    async with workers(lambda *_: calls(("charge_somehow", {"amount": 7}))) as bench:
+        handle = await bench.start(pipeline(RESERVE, ASK, agents=agents))
+        results = [await read_result(handle)]
+        with pytest.raises(ConfigurationInvalid, match="charge_somehow"):
+            await gone_on(bench.deployment, handle.id, Order("resume"))
+        order = Order("resume", repeat_effects=("charge_somehow",))
+        results += [await gone_on(bench.deployment, handle.id, order)]
+    for result in results:
+        assert result.failure
+        assert result.failure.kind is FailureKind.OUTCOME_UNKNOWN
+        own = result.model_copy(update={"done": tuple(report for report in result.done if not report.earlier)})
+        assert outcomes(own) == [("reserve_room", "compensated"), ("charge_somehow", "unknown")]
+        assert "charge_somehow" in result.failure.message
+    assert results[0].done[1].arguments == '{"amount": 7}'
+    assert ledger.lines.count("charge_somehow 7") == 2
+
+
+async def test_a_tool_that_says_that_it_did_nothing_has_done_nothing(
+    workers: Workers, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the run can be resumed, and the call is made then, though it may be made only once."""
+    monkeypatch.setenv("OSTINATO_TEST_MOOD", "bad")
+    async with workers(in_order()) as bench:
+        handle = await bench.start(pipeline(stage("pay", "charge_somehow", amount=0)))
+        failed = await read_result(handle)
+        monkeypatch.setenv("OSTINATO_TEST_MOOD", "good")
+        resumed = await gone_on(bench.deployment, handle.id, Order("resume"))
+    assert failed.failure
+    assert (failed.failure.kind, failed.done) == (FailureKind.TOOL_FAILED, ())
+    assert (outcomes(resumed), ledger.lines) == ([("charge_somehow", "done")], ["charge_somehow 0"])
+    assert (resumed.done[0].arguments, resumed.done[0].result) == ('{"amount": 0}', "charged")
+
+
 async def test_effects_that_could_not_be_listed_are_not_made(workers: Workers, ledger: Ledger) -> None:
     turn = calls(*[("book_room", {"room": f"r{i}"}) for i in range(32)])
     limits = {"turns": 100, "model_calls": 100, "tool_calls": 1000, "parallel_tools": 32}
@@ -309,7 +399,7 @@ async def test_every_repetition_leaves_the_same_behind(workers: Workers, effects
                 await handle.cancel()
             result = await asyncio.wait_for(read_result(handle), 20)
             assert result.failure
-            reports = [report.model_dump(exclude={"at", "undo"}) for report in result.done]
+            reports = [report.model_dump(exclude={"at", "undo", "request_id"}) for report in result.done]
             versions = [(commit.version, commit.step, commit.digest) for commit in result.state]
             seen.append((ledger.lines, reports, versions, result.failure.message))
     assert seen[0] == seen[1] == seen[2]
@@ -340,3 +430,28 @@ async def test_of_a_run_that_was_ended_from_outside_the_histories_tell_its_effec
         ("send_mail", "trip/inner/mail", "done"),
     ]
     assert result.usage.tool_calls == 3
+
+
+async def test_an_effect_that_was_being_undone_at_the_end_does_not_stand(
+    workers: Workers, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it gone: its record answers nothing, and whoever goes on is told to look."""
+    monkeypatch.setenv("OSTINATO_TEST_MOOD", "bad")
+    async with workers(in_order()) as bench:
+        client = bench.deployment.client
+        handle = await bench.start(pipeline(stage("lock", "lock", door="back"), BOOM))
+        async with asyncio.timeout(20):
+            while not any(line.startswith("unlock") for line in ledger.raw):
+                await asyncio.sleep(0.02)
+        await handle.terminate("test")
+        ended = await with_spent(client, await read_input(client, handle.id), await read_result(handle))
+        monkeypatch.setenv("OSTINATO_TEST_MOOD", "good")
+        resumed = await gone_on(bench.deployment, handle.id, Order("resume"))
+    assert outcomes(ended) == [("lock", "unknown")]
+    assert ended.done[0].reason == "unlock_slowly had begun to undo it"
+    assert (ended.done[0].arguments, ended.done[0].result) == ('{"door": "back"}', "locked")
+    assert ended.done[0].request_id
+    assert resumed.failure
+    assert resumed.failure.kind is FailureKind.OUTCOME_UNKNOWN
+    assert "undoing it was begun" in resumed.failure.message
+    assert [line.split()[0] for line in ledger.raw].count("lock") == 1

@@ -1,15 +1,20 @@
 """What stands in for a node that failed, at every place in the tree; and what may not."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.contracts.failures import FailureKind
+from activities.contracts.people import Choice, DecideRequest
 from activities.errors import AuthenticationFailed
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
+from tests.support.people import until_asked
 from tests.support.scripted import calls, says
+from workers.inbox import decide
+from workers.runs import read_result
 from workflows.contracts import RunStatus
 from workflows.teams.tree import TeamSpec
 
@@ -143,9 +148,13 @@ async def test_a_person_stands_in_even_after_effects(workers: Workers) -> None:
             raise AuthenticationFailed("no key")
         return calls(("send_mail", {"to": "ann"}))
 
-    asking = {"seconds": 0.5, "default": "answer", "default_answer": "by hand"}
-    person = {"kind": "person", "name": "who", "question": "What now?", "asking": asking}
+    person = {"kind": "person", "name": "who", "question": "What now?", "choices": ["answer"]}
     async with workers(mails) as bench:
-        result = await bench.run(team({"fallback": person}, root=True))
+        handle = await bench.start(team({"fallback": person}, root=True))
+        (asked,) = await until_asked(bench.deployment.client, handle.id)
+        by_hand = DecideRequest(by="nora", choice=Choice.ANSWER, answer="by hand")
+        await decide(bench.deployment.client, asked.task_id, by_hand)
+        result = await asyncio.wait_for(read_result(handle), 30)
+    assert asked.reasons == ("bad failed: no key",)
     assert result.output == "by hand"
     assert result.failure is None

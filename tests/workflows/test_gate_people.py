@@ -109,21 +109,29 @@ async def test_a_person_cannot_exceed_grants_and_policy(workers: Workers, noted:
     assert "to has to be at most 5 long" in told[1]
 
 
-async def test_a_call_node_that_a_person_rejects_fails_as_not_allowed(workers: Workers, noted: Path) -> None:
-    team = TeamSpec.model_validate(
-        {
-            "team": "t",
-            "root": {"kind": "call", "tool": "send_mail", "arguments": {"to": "ann"}, "grants": ASKS},
-        }
-    )
+async def test_a_call_that_a_person_rejects_fails_as_not_allowed_and_costs_nothing(
+    workers: Workers, noted: Path
+) -> None:
+    """While the person thinks it holds nothing: the other call gets the one that the budget has."""
+    mail = {"kind": "call", "name": "mail", "tool": "send_mail", "arguments": {"to": "ann"}, "grants": ASKS}
+    book = {"kind": "call", "name": "book", "tool": "book_room", "arguments": {"room": "red"}}
+    root = {
+        "kind": "supervisor",
+        "budget": {"tool_calls": 1},
+        "subtasks": [{"type": "mail", "task": "mail"}, {"type": "book", "task": "book"}],
+        "workers": {name: {"node": node, "attempts": 1} for name, node in (("mail", mail), ("book", book))},
+    }
     async with workers(in_order()) as bench:
-        handle = await bench.start(team)
-        await decide(bench, f"{handle.id}~call~t1.ask", choice=Choice.REJECT, reason="not today")
+        handle = await bench.start(TeamSpec.model_validate({"team": "t", "root": root}))
+        await opens(bench, f"{handle.id}~supervisor~s1-1~t1.ask")
+        async with asyncio.timeout(20):
+            while not sent(noted):
+                await asyncio.sleep(0.05)  # it is not booked yet
+        said = {"choice": Choice.REJECT, "reason": "not today"}
+        await decide(bench, f"{handle.id}~supervisor~s1-1~t1.ask", **said)
         result = await ends(handle)
-    assert result.failure
-    assert result.failure.kind is FailureKind.NOT_ALLOWED
-    assert "petra does not allow this call: not today" in result.failure.message
-    assert sent(noted) == []
+    assert (result.status, sent(noted), result.usage.tool_calls) == (RunStatus.PARTIAL, ["red"], 1)
+    assert "petra does not allow this call: not today" in result.missing[-1]
 
 
 async def test_the_time_of_people_is_not_the_agents(workers: Workers, noted: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from activities.contracts.base import MAX_TEXT
 from activities.contracts.failures import FailureKind
-from activities.contracts.handoffs import MAX_OWNERS, RejectionReason
+from activities.contracts.handoffs import MAX_OWNERS, Handoff, RejectionReason
 from activities.errors import AuthenticationFailed, ConfigurationInvalid, ModelNotFound
 from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers, new_run_id
@@ -19,7 +20,8 @@ from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
 from workers.pools import running_pools
 from workers.runs import read_input, read_result, start_run
-from workflows.contracts import RunResult, RunStatus
+from workflows.contracts import RunResult, RunStatus, Task
+from workflows.needs import told
 from workflows.teams.tree import AgentNode, TeamSpec
 
 SEARCH = {"kind": "agent", "agent": "search", "key": "found"}
@@ -244,7 +246,9 @@ async def test_a_pattern_that_cannot_be_checked_safely_is_refused_at_admission(w
             await bench.admit(team({**WRITE, "input": schema}))
 
 
-async def test_full_context_is_in_the_prompt_and_a_nodes_own_is_not(workers: Workers) -> None:
+async def test_constraints_are_in_every_prompt_and_the_rest_of_the_handoff_in_that_of_full_context(
+    workers: Workers,
+) -> None:
     spec = team(
         SEARCH,
         {**WRITE, "context": "full", "constraints": ["In French."]},
@@ -262,7 +266,16 @@ async def test_full_context_is_in_the_prompt_and_a_nodes_own_is_not(workers: Wor
     ):
         assert part in told
     assert told.count("Do it.") == 1
-    assert "No names." not in said_to(bench, "stand-in")
+    other = said_to(bench, "stand-in")
+    assert other.endswith("\n\nWhat holds for all of it:\n- No names.")
+    assert "What is done" not in other
+
+
+def test_a_prompt_makes_room_for_its_constraints() -> None:
+    handoff = Handoff(task_id="a", constraints=("No names.", "One\nline."))
+    prompt = told(AgentNode(agent="a"), Task(prompt="x" * MAX_TEXT), handoff).prompt
+    assert len(prompt) == MAX_TEXT
+    assert prompt.endswith("x\n\nWhat holds for all of it:\n- No names.\n- One line.")
 
 
 async def test_a_large_value_is_in_no_history_and_reaches_only_who_declares_it(workers: Workers) -> None:

@@ -199,12 +199,14 @@ async def test_a_person_approves_edits_or_rejects_a_stage(workers: Workers) -> N
     assert rejected.failure is not None
     assert rejected.failure.kind is FailureKind.NOT_ALLOWED
     assert "nora rejected 'check': it lies" in rejected.failure.message
+    assert f"ostinato rewind {handles[2].id} --to CHECKPOINT --fresh asks again" in rejected.failure.fix
     for result, verdict in ((approved, Verdict.PROCEED), (edited, Verdict.EDIT), (rejected, Verdict.BLOCK)):
         (said,) = result.decisions
         assert (said.verdict, said.by, said.step) == (verdict, "nora", "pipeline/check")
     report = next(step for step in approved.steps if step.step == "pipeline/check")
     assert (report.agent, report.task) == ("review/check@1", "Is it good?")
-    assert any(handoff.receiver == "review/check@1" for handoff in approved.handoffs)
+    for result in (approved, rejected):
+        assert [handoff.receiver for handoff in result.handoffs].count("review/check@1") == 1
 
 
 async def test_a_question_alone_is_a_run(workers: Workers) -> None:

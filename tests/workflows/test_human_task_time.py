@@ -186,15 +186,22 @@ async def test_that_nobody_was_there_is_no_answer_for_a_run_that_goes_on(
     assert from_record == [False, not asked_again]
 
 
-async def test_the_steps_own_deadline_is_that_of_the_decision(skipping: Skipping) -> None:
+@pytest.mark.parametrize(
+    ("default", "kind"), [("reject", FailureKind.NOT_ALLOWED), ("approve", FailureKind.DEADLINE_EXCEEDED)]
+)
+async def test_the_steps_own_deadline_is_that_of_the_decision(
+    skipping: Skipping, default: str, kind: FailureKind
+) -> None:
+    """A default that goes on is for people who had their time, and not a way around them."""
     team = asks(
-        choices=["approve", "reject"], asking={"seconds": 30 * DAY, "default": "approve"}, timeout_seconds=2 * DAY
+        choices=["approve", "reject"], asking={"seconds": 30 * DAY, "default": default}, timeout_seconds=2 * DAY
     )
     pipeline = TeamSpec.model_validate(
         {"team": "t", "root": {"kind": "pipeline", "seconds": 9 * DAY, "stages": [team.root.model_dump(mode="json")]}}
     )
     result, view = await skipping.finish(pipeline, "pipeline~ask")
-    assert result.status is RunStatus.COMPLETE
+    assert result.failure is not None
+    assert result.failure.kind is kind
     assert view.deadline - view.opened_at == pytest.approx(2 * DAY, abs=1)
 
 

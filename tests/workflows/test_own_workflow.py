@@ -75,14 +75,14 @@ async def test_all_kinds_of_steps_go_the_way_that_every_step_goes(own: Own, sett
         bundle = await export_bundle(bench.deployment.client, bench.deployment.store, run.scope_id)
     assert result.status is RunStatus.COMPLETE
     assert result.output == ["answer 2", "$goal"], "what code passes to a tool is passed as it is"
-    assert [step.step for step in result.steps] == ["own/a", "own/a-2", "own/echo", "own/b"]
+    assert [step.step for step in result.steps] == ["own/a", "own/a.2", "own/echo", "own/b"]
     assert [(commit.key, commit.value) for commit in result.state] == [
         ("a", "answer 0"),
         ("a", "answer 1"),
         ("echo", "$goal"),
         ("b", "answer 2"),
     ]
-    assert [report.step for report in result.handoffs] == ["own/a", "own/a-2", "own/echo", "own/b"]
+    assert [report.step for report in result.handoffs] == ["own/a", "own/a.2", "own/echo", "own/b"]
     first, second, third = bench.provider.calls
     assert first.messages[-1].text == 'Say something.\n\nInput:\n{"on": "the goal"}'
     assert len(second.messages) == 3, "the conversation goes on"
@@ -100,13 +100,13 @@ async def test_it_is_a_node_like_any_other(own: Own) -> None:
     async with own(numbered) as bench:
         result = await bench.run(TeamSpec.model_validate(spec, extra="forbid"), "the goal")
     assert result.output == "the goal"
-    assert [step.step for step in result.steps][:2] == ["pipeline/own/a", "pipeline/own/a-2"]
+    assert [step.step for step in result.steps][:2] == ["pipeline/own/a", "pipeline/own/a.2"]
 
 
 async def test_steps_side_by_side_have_names_of_their_own(own: Own) -> None:
     async with own(numbered) as bench:
         result = await bench.run(team("side by side"))
-    assert {step.step for step in result.steps} == {"own/a", "own/a-2", "own/a-3"}
+    assert {step.step for step in result.steps} == {"own/a", "own/a.2", "own/a.3"}
     assert sorted(result.output) == ["answer 0", "answer 1", "answer 2"]  # type: ignore[arg-type, type-var] # a list of texts
 
 
@@ -133,6 +133,11 @@ async def test_a_failed_step_that_is_caught_makes_the_result_partial(own: Own) -
 
 
 FAILURES = {
+    "swallow": (FailureKind.LIMIT_EXCEEDED, "the workflow 'own' makes more than 4 steps"),
+    "swallow all": (FailureKind.LIMIT_EXCEEDED, "the workflow 'own' makes more than 4 steps"),
+    "result": (FailureKind.CONFIGURATION_INVALID, "the workflow 'own' returns a RunResult, which is no JSON value (own_"),
+    "tuple": (FailureKind.CONFIGURATION_INVALID, "the workflow 'own' returns a tuple at pair[0], which is no JSON value"),
+    "nan": (FailureKind.CONFIGURATION_INVALID, "the workflow 'own' returns the number nan at [1], which is no JSON"),
     "for ever": (FailureKind.LIMIT_EXCEEDED, "the workflow 'own' makes more than 4 steps"),
     "wait": (FailureKind.DEADLINE_EXCEEDED, "the workflow 'own' did not end within 1 s"),
     "slip": (FailureKind.INTERNAL, "KeyError: 'nothing' (own_workflow.py:"),
@@ -144,7 +149,7 @@ FAILURES = {
 async def test_it_is_bounded_and_its_mistakes_have_a_place(own: Own, do: str) -> None:
     kind, message = FAILURES[do]
     async with own(numbered) as bench:
-        result = await bench.run(team(do, max_steps=4, seconds=1 if do == "wait" else 60))
+        result = await asyncio.wait_for(bench.run(team(do, max_steps=4, seconds=1 if do == "wait" else 60)), 20)
     assert result.failure
     assert (result.failure.kind, result.failure.message[: len(message)]) == (kind, message)
 

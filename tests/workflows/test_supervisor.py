@@ -13,7 +13,7 @@ from activities.contracts.failures import FailureKind
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
 from tests.support.scripted import calls, in_order, says, says_json
-from tests.support.supervision import CALL_A, SUBTASKS, A, B, failing, obedient, prompt, spacious, team
+from tests.support.supervision import CALL_A, SUBTASKS, A, B, failing, obedient, prompt, spacious, subtask_id, team
 from workers.runs import read_result
 from workflows.contracts import RunStatus
 from workflows.progress import AGENTS
@@ -131,11 +131,17 @@ async def test_more_subtasks_than_allowed_are_named_and_not_begun(workers: Worke
 async def test_a_tool_decomposes(workers: Workers) -> None:
     arguments = {"goal": "$goal", "round": "$round", "results": "$results"}
     split = {"kind": "call", "name": "words", "tool": "split_words", "arguments": arguments}
-    async with workers(obedient) as bench:
+
+    def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        return says("it fits no contract") if subtask_id(call) == "s1-2" else obedient(call, index)
+
+    async with workers(script) as bench:
         result = await bench.run(team(split=split, rounds=3, synthesis=None), "count these")
-    assert result.status is RunStatus.COMPLETE
+    assert result.status is RunStatus.PARTIAL
     outputs: Any = result.output
-    assert [(item["task"], item["input"]) for item in outputs] == [("count", 5), ("these", 5)]
+    assert [(item["task"], item.get("done_by")) for item in outputs] == [("count", "a"), ("these", None)]
+    tried = [step.step for step in result.steps if "s1-2" in step.step]
+    assert tried == ["supervisor/s1-2", "supervisor/s1-2/2"], "as often as the team says of the worker type"
 
 
 async def test_a_tool_that_decomposes_into_unknown_types_fails_before_anything_is_spent(workers: Workers) -> None:

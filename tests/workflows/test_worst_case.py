@@ -64,7 +64,7 @@ async def test_a_model_that_never_answers_reaches_the_worst_case_through_attempt
     bound = worst_case(run.team, run.plans, run.team.root)
     # One: a twice, b, c. Two: a once, b, c. Each makes two calls.
     assert (result.usage.model_calls, len(bench.provider.calls), bound.model_calls) == (14, 14, 14)
-    assert (result.usage.tool_calls, bound.tool_calls) == (1, 1)
+    assert (result.usage.tool_calls, bound.tool_calls) == (1, 4), "each attempt counts"
     assert result.usage.tokens <= bound.tokens == 7 * 10_000
     assert result.status is RunStatus.PARTIAL
 
@@ -74,12 +74,17 @@ async def test_tools_that_there_are_not_are_called_so_often_at_most(workers: Wor
         del call
         return calls(*[("nothing", {})] * (8 if index == 0 else 32))
 
-    spec = team(agent("a"), a={"limits": {"tool_errors": 8, "tool_calls": 5000}})
+    limits = {"tool_errors": 8, "tool_calls": 50, "turns": 9}
+    bare, armed = (team(agent("a"), a={"limits": limits, "tools": tools}) for tools in ([], ["echo"]))
     async with workers(storm) as bench:
-        result = await bench.run(spec)
-    assert result.failure
-    assert result.failure.kind is FailureKind.LIMIT_EXCEEDED
-    assert result.usage.tool_calls == worst(spec).tool_calls == 40
+        none, some = await bench.run(bare), await bench.run(armed)
+    for result in (none, some):
+        assert result.failure
+        assert result.failure.kind is FailureKind.LIMIT_EXCEEDED
+    assert none.usage.tool_calls == worst(bare).tool_calls == 0, "an agent without tools calls none"
+    assert none.failure
+    assert "You have no tool 'nothing'" in none.failure.message
+    assert 0 < some.usage.tool_calls <= worst(armed).tool_calls
 
 
 async def test_below_the_cheapest_path_no_run_ends_well_and_with_it_one_does(workers: Workers) -> None:
@@ -137,8 +142,8 @@ def test_what_may_fail_costs_nothing_on_the_cheapest_path(fields: dict[str, Any]
         ({"synthesis": agent("c"), "gate": {**ECHO, "name": "gate"}, "corrections": 2}, 14 + 3 * 2),
         ({"synthesis": agent("c"), "corrections": 2}, 14 + 2),  # nobody asks for corrections
         ({"subtasks": [], "planner": "c", "rounds": 3, "max_subtasks": 2}, 2 * 8 + 3 * 2),
-        # A tool may give its subtasks five attempts; those of b, with its fallback, are the dearest.
-        ({"subtasks": [], "split": {**ECHO, "name": "split"}, "max_subtasks": 2}, 2 * 5 * 4),
+        # A tool gives its subtasks no more attempts than the team gives a: two, and one of b with its fallback.
+        ({"subtasks": [], "split": {**ECHO, "name": "split"}, "max_subtasks": 2}, 2 * 8),
         ({"fallback": agent("c")}, 16),
     ],
 )
@@ -208,3 +213,15 @@ def test_a_run_is_not_ended_while_a_person_thinks_whom_the_policy_asks() -> None
     effectful = {"a": NodePlan(profile="0" * 40, effects=("send_mail",))}
     assert patience_seconds(spec, effectful, spec.root) == 2 * spec.people.seconds
     assert patience_seconds(spec, {"a": NodePlan(profile="0" * 40)}, spec.root) == 0
+
+
+def test_a_call_that_is_let_to_its_end_goes_over_every_bound_once() -> None:
+    call = {"kind": "call", "tool": "send_mail", "name": "mail"}
+    root = {"kind": "pipeline", "stages": [agent("a"), call, {**call, "name": "again"}], "seconds": 30}
+    spec = team({**root, "budget": {"seconds": 20}}, a={"limits": {"seconds": 100}})
+    assert longest_seconds(spec, spec.root, {"send_mail": 120}) == 20
+    assert longest_seconds(spec, spec.root, {"send_mail": 120}, {"send_mail"}) == 20 + 120
+    phases = {"planning": 0.5, "workers": 3, "synthesis": 1, "reserve": 0.5}
+    supervisor = {"kind": "supervisor", "workers": {"a": {"node": agent("a")}}, "phases": phases, "synthesis": call}
+    spec = team(supervisor, a={"limits": {"seconds": 100}})
+    assert longest_seconds(spec, spec.root, {"send_mail": 120}, {"send_mail"}) == 5 + 120

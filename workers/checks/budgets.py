@@ -2,8 +2,9 @@
 
 from activities.contracts.budgets import COUNTED, Amounts, Budget
 from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
-from workflows.teams.bounds import longest_seconds
-from workflows.teams.tree import AgentNode, PersonNode, PipelineNode, SupervisorNode, walk
+from workflows.contracts import once_tools
+from workflows.teams.bounds import longest_seconds, over_seconds
+from workflows.teams.tree import AgentNode, Node, PersonNode, PipelineNode, SupervisorNode, walk
 from workflows.teams.worst_case import cheapest, worst_case
 
 _UNITS = {"tokens": "tokens", "cost_usd": "USD", "model_calls": "model calls", "tool_calls": "tool calls"}
@@ -42,6 +43,7 @@ def budgets(view: TeamView) -> Findings:
         yield from _unpriced(view, place, budget)
     for place in view.places:
         yield from _waits(view, place)
+        yield from _ends(view, place)
 
 
 def _short(at: At, who: str, budget: Budget, need: Amounts, what: str) -> Findings:
@@ -72,6 +74,28 @@ def _unpriced(view: TeamView, place: Place, budget: Budget) -> Findings:
                     Weight.ERROR,
                 )
                 return
+
+
+def _ends(view: TeamView, place: Place) -> Findings:
+    """A node that may take longer than it is given."""
+    node = place.node
+    once, budget = once_tools(view.plans), node.budget
+    bounds: list[tuple[At, float | None, Node]] = [
+        (("timeout_seconds",), node.timeout_seconds, node.model_copy(update={"timeout_seconds": None, "fallback": None})),
+        (("budget", "seconds"), budget.seconds if budget else None, node),
+    ]
+    for field, bound, own in bounds:
+        bare = own.model_copy(update={"budget": None})
+        if bound is None or not _less(bound, seconds := longest_seconds(view.team, bare, view.tool_seconds, once)):
+            continue
+        over = over_seconds(view.team, node, view.tool_seconds, once)
+        later = f", or up to {over:g} s later where a tool that is called at most once is under way" if over else ""
+        yield Finding(
+            (*place.at, *field),
+            f"{place.label} takes {seconds:g} s at most, more than its {'.'.join(field)} of {bound:g}: it ends then{later}",
+            f"raise {field[-1]}, or lower the seconds of what is below it, if that is not wanted",
+            Weight.WARNING,
+        )
 
 
 def _waits(view: TeamView, place: Place) -> Findings:

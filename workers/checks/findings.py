@@ -8,7 +8,7 @@ from functools import cached_property
 from activities.tools.base import Tool
 from workflows.contracts import NodePlan
 from workflows.teams.routes import owners
-from workflows.teams.tree import AgentNode, Node, TeamSpec, inner_nodes, node_key, node_name
+from workflows.teams.tree import AgentNode, Node, TeamSpec, TierFallback, inner_nodes, node_key, node_name
 
 At = tuple[str, ...]
 """A place in a team file: the fields and positions from the top."""
@@ -50,6 +50,11 @@ class Place:
     above: "Place | None" = None
     role: str = "root"
     """What it is to the node above: ``stages``, ``workers``, ``planner``, ``fallback`` and so on."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it is the node above it on another tier, which nobody has written a second time."""
+        return self.role == "fallback" and self.above is not None and isinstance(self.above.node.fallback, TierFallback)
 
     @property
     def label(self) -> str:
@@ -118,7 +123,7 @@ def _path(where: At, node: Node) -> tuple[str, ...]:
         case "stages":
             return (node_key(node),)
         case "nodes":
-            return where[1], "1000"
+            return (f"{where[1]}.1000",)
         case "fallback":
             return ("fallback",)
         case role:

@@ -11,6 +11,7 @@ from workers.admission import make_node_plan
 from workers.checks.findings import At, Finding, TeamView, Weight
 from workers.model_plan import resolve_models
 from workers.own_workflows import check_workflows
+from workers.policy import foreseen, load_policy
 from workers.pools import ALL_WORKFLOWS, PROVIDERS
 from workers.profiles import build_profiles
 from workers.settings import Settings
@@ -140,4 +141,6 @@ def _resolved(view: TeamView, settings: Settings, provider: str) -> tuple[TeamVi
         plans={name: make_node_plan(profile, _NO_BLOB) for name, profile in profiles.items()},
         tool_seconds={spec.name: spec.timeout_seconds for spec in specs},
     )
-    return view, examine(view)
+    told, _ = foreseen(load_policy(settings.policy, view.tools), view.team, profiles)
+    fix = "ask whoever keeps the policy (OSTINATO_POLICY), or take the tool away"
+    return view, [*examine(view), *(Finding(("root",), note, fix, Weight.WARNING) for note in told)]

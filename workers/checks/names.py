@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from activities.lookalikes import lookalike, skeleton
 from workers.checks.findings import Finding, Findings, TeamView, Weight
 from workers.team_file import nearest
-from workflows.teams.tree import AgentNode, PipelineNode, node_key, node_name
+from workflows.teams.tree import AgentNode, NodeBase, PipelineNode, TierFallback, node_key, node_name
 
 MAX_PARTS = 16
 """Parts of a step's path."""
@@ -62,6 +62,15 @@ def _twice(view: TeamView) -> Findings:
                 "give each call, pattern and agent a name of its own",
             )
     for place in view.places:
+        if place.role in {"stages", "nodes"} and place.above and isinstance(place.above.node.fallback, NodeBase | TierFallback):
+            key = node_key(place.node) if place.role == "stages" else place.at[-1]
+            if key == "fallback":
+                yield Finding(
+                    place.at,
+                    f"the {place.above.node.kind} {node_name(place.above.node)!r} has a fallback and a part that is called so"
+                    " too: their steps would have the same path",
+                    "give that part another key",
+                )
         if isinstance(place.node, PipelineNode):
             seen = dict[str, int]()
             for index, stage in enumerate(place.node.stages):

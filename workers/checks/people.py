@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from activities.contracts.people import Asking, Choice
 from activities.outputs import schema_validator
 from workers.checks.findings import At, Finding, Findings, TeamView, Weight
-from workflows.teams.tree import PersonNode
+from workflows.human_view import MAX_REMINDERS
+from workflows.teams.tree import CallNode, PersonNode
 
 
 def people(view: TeamView) -> Findings:
     """What cannot work where people are asked."""
     agents = {f"{view.team.team}/{name}@{view.team.version}" for name in view.team.agents} | set(view.team.agents)
+    calls = {place.node.name for place in view.places if isinstance(place.node, CallNode)} - agents
     for at, asking in _askings(view):
         for name in sorted({*asking.people, *asking.escalate_to} & agents):
             yield Finding(
@@ -18,25 +20,32 @@ def people(view: TeamView) -> Findings:
                 f"{name!r} is an agent of the team, and no agent may decide what people are asked",
                 "name people",
             )
-        if asking.escalate_to and asking.escalate_seconds is None:
+        for name in sorted({*asking.people, *asking.escalate_to} & calls):
+            yield Finding((*at, "people"), f"{name!r} is a call of the team, and no person", "name people")
+        for name, message, fix in never_comes(asking):
+            yield Finding((*at, name), message, fix, Weight.ERROR)
+        if asking.remind_seconds is not None and asking.remind_seconds < asking.seconds / MAX_REMINDERS:
             yield Finding(
-                (*at, "escalate_to"),
-                "nobody is ever escalated to: escalate_seconds is not given",
-                "give it",
-                Weight.ERROR,
+                (*at, "remind_seconds"),
+                f"remind_seconds is {asking.remind_seconds:g}, and a question has at most {MAX_REMINDERS} reminders: there is"
+                f" one each {asking.seconds / MAX_REMINDERS:g} s",
+                "make it larger, or seconds smaller",
+                Weight.WARNING,
             )
-        for name in ("escalate_seconds", "remind_seconds"):
-            after = getattr(asking, name)
-            if after is not None and after >= asking.seconds:
-                yield Finding(
-                    (*at, name),
-                    f"{name} is {after:g}, and the question ends after {asking.seconds:g} s",
-                    f"make {name} smaller than seconds",
-                    Weight.ERROR,
-                )
     for place in view.places:
         if isinstance(place.node, PersonNode):
             yield from _default(place.at, place.node, place.node.asking or view.team.people)
+
+
+def never_comes(asking: Asking) -> Iterator[tuple[str, str, str]]:
+    """What a way of asking says that never happens: field, message and fix."""
+    if asking.escalate_to and asking.escalate_seconds is None:
+        yield "escalate_to", "nobody is ever escalated to: escalate_seconds is not given", "give it"
+    for name in ("escalate_seconds", "remind_seconds"):
+        after = getattr(asking, name)
+        if after is not None and after >= asking.seconds:
+            message = f"{name} is {after:g}, and the question ends after {asking.seconds:g} s"
+            yield name, message, f"make {name} smaller than seconds"
 
 
 def _askings(view: TeamView) -> Iterator[tuple[At, Asking]]:

@@ -105,6 +105,7 @@ class SessionWorkflow:
         while book.queue or not book.ended:
             if book.queue:
                 await self._answer(book.queue[0])
+                stop_if_requested()  # it may have been answered in spite of it
                 await self._continue_when_long()
             else:
                 await self._wait()

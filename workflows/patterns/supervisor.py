@@ -13,14 +13,16 @@ parts depend on each other's results (a plan), or where one agent with tools can
 Decomposition is the team's (``subtasks``), a tool's (``split``) or an agent's (``planner``). Bounds: rounds, subtasks,
 attempts, time, and the limits of every agent. On failure: a subtask is tried again, re-routed, or given up with a reason
 that the synthesis and the result name (the run is partial then); a failed decomposition, synthesis or gate fails the
-run, and so does a run of which every subtask was given up (unless a call synthesises: it can say so itself). Messages: none. History: 6 events a call of an inline worker,
+run, and so does its own budget where it gives out (unless ``on_breach`` says ``partial``), and a run of which every
+subtask was given up (unless a call synthesises: it can say so itself). Messages: none. History: 6 events a call of an inline worker,
 9 a worker that is a workflow of its own.
 """
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.errors import ConfigurationInvalid, OstinatoError
+    from activities.contracts.failures import FailureKind
+    from activities.errors import ConfigurationInvalid, LimitExceeded, OstinatoError
     from workflows.contracts import RunInput, RunResult, RunStatus
     from workflows.failures import failure_of
     from workflows.frame import Frame
@@ -64,6 +66,7 @@ async def _work(frame: Frame) -> RunResult:
                 break
             done += subtasks
             await dispatcher.dispatch(subtasks)
+            _check_budget(frame, node, done)
         if not isinstance(node.synthesis, CallNode):
             _check_any(done)  # a tool can say that there is nothing; an agent would make something up
         output = await verification.output(done, [*decomposition.missing, *_given_up(done)])
@@ -85,6 +88,27 @@ async def _work(frame: Frame) -> RunResult:
 
 def _given_up(subtasks: list[Subtask]) -> list[str]:
     return [line for subtask in subtasks if (line := subtask.missing())]
+
+
+def _check_budget(frame: Frame, node: SupervisorNode, subtasks: list[Subtask]) -> None:
+    """Refuse to go on where this node's own budget gave out, and is to fail then. A worker's own limits are not meant.
+
+    Raises:
+        StepFailed: with the failure of a subtask that the budget did not pay.
+        LimitExceeded: it did not pay all of one.
+    """
+    owner = frame.account.owner
+    if not frame.account.breached or node.budget is None or node.budget.on_breach != "fail":
+        return
+    for subtask in subtasks:
+        last = subtask.tries[-1] if subtask.tries else None
+        if last and last.failure and not subtask.done_by and last.failure.kind is FailureKind.LIMIT_EXCEEDED:
+            raise StepFailed(last)
+        if last and last.short == owner:
+            raise LimitExceeded(
+                f"the budget of {owner} did not pay all of the subtask {subtask.subtask_id}",
+                fix="raise it, give it less to do, or let it end with what is there (on_breach: partial)",
+            )
 
 
 def _check_any(subtasks: list[Subtask]) -> None:

@@ -109,7 +109,12 @@ class Decomposition:
                 f"{node.tool!r} makes {len(specs)} subtasks where {room} of max_subtasks={self._node.max_subtasks} are left",
                 fix=f"raise max_subtasks of {self._node.name!r}, or make larger parts",
             )
-        return specs
+        return [self._bounded(spec) for spec in specs]
+
+    def _bounded(self, spec: SubtaskSpec) -> SubtaskSpec:
+        """What a tool asks for is within what the team has said of the worker type."""
+        most = self._node.workers[spec.type].attempts
+        return spec.model_copy(update={"attempts": min(spec.attempts or most, most)})
 
     async def _ask(self, node: AgentNode | CallNode, round_number: int, task: Task) -> JsonValue:
         part = f"{'plan' if isinstance(node, AgentNode) else 'split'}-{round_number}"

@@ -1,9 +1,11 @@
 """What a node may need at most: time, and events of its history. Pure functions of what is frozen in a run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
+from activities.contracts.people import Asking
 from workflows.policies import tool_schedule_to_close
-from workflows.teams.routes import owners, stand_in, tries, types_of
+from workflows.teams.routes import owners, stand_in, tries
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
@@ -13,6 +15,7 @@ from workflows.teams.tree import (
     SupervisorNode,
     TeamSpec,
     WorkflowNode,
+    walk,
 )
 
 INLINE_EVENTS = 1_000
@@ -27,58 +30,92 @@ CHILD_EVENTS = 9
 """Of one child workflow: initiated, started, completed, and two workflow tasks."""
 
 
-def longest_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float]) -> float:
+def longest_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], once: Collection[str] = ()) -> float:
     """How long a node may take by its own bounds, its fallback included.
 
     People's time counts where the team says that they are asked: a person's node, a budget that asks, grants that do. A
-    call that is under way at a deadline is ended within seconds, but a ``once`` effect is let to its end.
+    call that is under way at a deadline is ended within seconds, but one of the tools ``once`` is let to its end.
     """
-    return _longest(team, node, tool_seconds, frozenset())
+    return _Longest(team, tool_seconds, frozenset(once)).of(node)
 
 
-def _longest(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], asked: frozenset[str]) -> float:
-    """Below nodes whose grants ask a person for the tools ``asked``."""
-    asked |= {tool for tool, grant in (node.grants or {}).items() if grant.ask}
-    own, budget, other = _own(team, node, tool_seconds, asked), node.budget, stand_in(node)
-    if budget and budget.on_breach == "ask":
-        own += MAX_ASKS * (budget.asking or team.people).seconds
-    total = _least(own, node.timeout_seconds)
-    if other:
-        total += _longest(team, other, tool_seconds, asked)
-    return _least(total, budget.seconds if budget else None)
+def working_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], once: Collection[str] = ()) -> float:
+    """The same without the time in which people are waited for."""
+    return _Longest(team, tool_seconds, frozenset(once), thinking=False).of(node)
 
 
-def _own(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], asked: frozenset[str]) -> float:
-    match node:
-        case AgentNode():
-            return sum(_agent(team, name, asked) for name in owners(team, node.agent))
-        case CallNode():
-            wait = MAX_ASKS * team.people.seconds if node.tool in asked else 0
-            return tool_schedule_to_close(tool_seconds.get(node.tool, 60.0)).total_seconds() + wait
-        case SupervisorNode() if node.phases:
-            return node.phases.total
-        case SupervisorNode():
-            ends = [part for part in (node.synthesis, node.review, node.gate) if part]
-            drafts = 1 + node.corrections if node.gate else 1
-            return node.seconds + drafts * sum(_longest(team, part, tool_seconds, asked) for part in ends)
-        case PersonNode():
-            return (node.asking or team.people).seconds
-        case PipelineNode():
-            return min(node.seconds, sum(_longest(team, stage, tool_seconds, asked) for stage in node.stages))
-        case WorkflowNode():
-            return node.seconds
+def over_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], once: Collection[str]) -> float:
+    """How much longer than any bound a node may take: the longest call below it of one of the tools ``once``."""
+    return _Longest(team, tool_seconds, frozenset(once)).over(node)
 
 
-def _least(seconds: float, bound: float | None) -> float:
-    return seconds if bound is None else min(seconds, bound)
+@dataclass(frozen=True)
+class _Longest:
+    """The longest times of nodes. A deadline ends what is under way and begins nothing more, so one call goes over it."""
+
+    team: TeamSpec
+    tool_seconds: Mapping[str, float]
+    once: frozenset[str]
+    thinking: bool = True
+    """Whether people take the time that they have."""
+
+    def of(self, node: Node, asked: frozenset[str] = frozenset()) -> float:
+        """Of a node below others whose grants ask a person for the tools ``asked``."""
+        asked |= {tool for tool, grant in (node.grants or {}).items() if grant.ask}
+        own, budget, other, over = self._own(node, asked), node.budget, stand_in(node), self.over(node)
+        if budget and budget.on_breach == "ask":
+            own += MAX_ASKS * self._people(budget.asking)
+        total = _least(own, node.timeout_seconds, over)
+        if other:
+            total += self.of(other, asked)
+        return _least(total, budget.seconds if budget else None, over)
+
+    def over(self, node: Node) -> float:
+        """What the longest call below the node takes that is let to its end."""
+        if not self.once:
+            return 0
+        tools: set[str] = set()
+        for inner in walk(node):
+            if isinstance(inner, AgentNode):
+                tools.update(tool for name in owners(self.team, inner.agent) for tool in self.team.agents[name].tools)
+            elif isinstance(inner, CallNode):
+                tools.add(inner.tool)
+        return max((self.tool_seconds.get(tool, 60.0) for tool in tools & self.once), default=0)
+
+    def _own(self, node: Node, asked: frozenset[str]) -> float:
+        match node:
+            case AgentNode():
+                return sum(self._agent(name, asked) for name in owners(self.team, node.agent)) + self.over(node)
+            case CallNode():
+                wait = MAX_ASKS * self._people() if node.tool in asked else 0
+                return tool_schedule_to_close(self.tool_seconds.get(node.tool, 60.0)).total_seconds() + wait
+            case SupervisorNode() if node.phases:
+                return node.phases.total + self.over(node)
+            case SupervisorNode():
+                ends = [part for part in (node.synthesis, node.review, node.gate) if part]
+                drafts = 1 + node.corrections if node.gate else 1
+                return node.seconds + self.over(node) + drafts * sum(self.of(part, asked) for part in ends)
+            case PersonNode():
+                return self._people(node.asking)
+            case PipelineNode():
+                return _least(sum(self.of(stage, asked) for stage in node.stages), node.seconds, self.over(node))
+            case WorkflowNode():
+                return node.seconds + self.over(node)
+
+    def _people(self, asking: Asking | None = None) -> float:
+        """How long people have for one decision."""
+        return (asking or self.team.people).seconds if self.thinking else 0
+
+    def _agent(self, name: str, asked: frozenset[str]) -> float:
+        """An agent's own time, and that of the people who are asked for its calls: it does not count against its own."""
+        agent = self.team.agents[name]
+        own = {tool for tool, grant in agent.grants.items() if grant.ask}
+        asks = MAX_ASKS * agent.limits.tool_calls if (own | asked) & set(agent.tools) else 0
+        return agent.limits.seconds + asks * self._people()
 
 
-def _agent(team: TeamSpec, name: str, asked: frozenset[str]) -> float:
-    """An agent's own time, and that of the people who are asked for its calls: it does not count against its own."""
-    agent = team.agents[name]
-    own = {tool for tool, grant in agent.grants.items() if grant.ask}
-    asks = MAX_ASKS * agent.limits.tool_calls if (own | asked) & set(agent.tools) else 0
-    return agent.limits.seconds + asks * team.people.seconds
+def _least(seconds: float, bound: float | None, over: float) -> float:
+    return seconds if bound is None else min(seconds, bound + over)
 
 
 def events(team: TeamSpec, node: Node) -> int:
@@ -112,4 +149,4 @@ def dispatches(node: SupervisorNode) -> int:
     if node.subtasks:
         named = [(spec.type, spec.attempts) for spec in node.subtasks if spec.type in node.workers]
         return sum(tries(node, *one).total() for one in named)
-    return node.max_subtasks * max(tries(node, *one).total() for one in types_of(node))
+    return node.max_subtasks * max(tries(node, worker_type).total() for worker_type in node.workers)

@@ -26,6 +26,11 @@ _READ_STATE = ToolSpec(
 )
 
 
+def own_tools(agent: AgentSpec) -> tuple[str, ...]:
+    """Its tools besides the platform's: each call of one of these is a tool call."""
+    return tuple(tool for tool in agent.tools if tool not in PLATFORM_TOOLS)
+
+
 def platform_tools(team: TeamSpec, agent: AgentSpec) -> tuple[ToolSpec, ...]:
     """Those that an agent has: ``read_state`` where it names it, ``transfer`` where it may transfer."""
     tools = (_READ_STATE,) if READ_STATE in agent.tools else ()

@@ -1,12 +1,8 @@
 """Which ways work may take through a team: owners of a step after transfers, attempts of a subtask after re-routes."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 from workflows.teams.tree import AgentNode, Node, NodeBase, SupervisorNode, TeamSpec, TierFallback, on_tier
-
-MAX_ATTEMPTS = 5
-"""Attempts that one subtask may be given, as ``SubtaskSpec.attempts`` allows."""
 
 
 def owners(team: TeamSpec, agent: str) -> tuple[str, ...]:
@@ -35,16 +31,10 @@ def tries(node: SupervisorNode, worker_type: str, attempts: int | None = None) -
     Args:
         node: the supervisor.
         worker_type: the subtask's.
-        attempts: in place of the worker type's, where the subtask says so.
+        attempts: in place of the worker type's, where the team says so of the subtask.
     """
     count: Counter[str] = Counter()
     for other in (worker_type, *node.workers[worker_type].reroute):
         if other in node.workers:
             count[other] += attempts if attempts and other == worker_type else node.workers[other].attempts
     return count
-
-
-def types_of(node: SupervisorNode) -> Iterator[tuple[str, int | None]]:
-    """Worker types that a planner or a tool may name, and the attempts that it may give: a planner cannot say any."""
-    for name, worker in node.workers.items():
-        yield name, max(worker.attempts, MAX_ATTEMPTS) if node.split else None

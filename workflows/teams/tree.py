@@ -32,7 +32,7 @@ class NodeBase(WireModel):
     needs: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
     """Keys of the run's state that it is given besides its task. Nothing else of the state reaches it."""
     context: Literal["node", "full"] = "node"
-    """What of the handoff enters an agent's prompt: its task alone, or goal, constraints, decisions and summary too."""
+    """What of the handoff enters an agent's prompt: its task and constraints alone, or goal, decisions and summary too."""
     timeout_seconds: Seconds | None = None
     """Bound of this step: not done and not failed by then, it is ended and reported."""
     budget: BudgetSpec | None = None
@@ -102,7 +102,7 @@ class SubtaskSpec(WireModel):
     timeout_seconds: Seconds | None = None
     """In place of the worker type's."""
     attempts: Annotated[int, Field(ge=1, le=5)] | None = None
-    """In place of the worker type's."""
+    """In place of the worker type's. A tool may ask for fewer than those, and not for more."""
 
 
 class WorkerSpec(WireModel):

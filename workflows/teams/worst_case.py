@@ -12,8 +12,9 @@ from functools import reduce
 from activities.contracts.budgets import COUNTED, Amounts
 from activities.contracts.messages import MAX_TOOL_CALLS
 from workflows.contracts import ModelRoute, NodePlan
-from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, MODEL_ATTEMPTS
-from workflows.teams.routes import owners, stand_in, tries, types_of
+from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, MODEL_ATTEMPTS, TOOL_ATTEMPTS
+from workflows.teams.platform import own_tools
+from workflows.teams.routes import owners, stand_in, tries
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
@@ -55,7 +56,7 @@ def _own(team: TeamSpec, plans: Plans, node: Node) -> Amounts:
         case AgentNode():
             return _agents(team, plans, node)
         case CallNode():
-            return Amounts(tool_calls=1)
+            return Amounts(tool_calls=TOOL_ATTEMPTS)
         case PersonNode():
             return NOTHING
         case PipelineNode():
@@ -78,10 +79,8 @@ def _agent(team: TeamSpec, name: str, routes: tuple[ModelRoute, ...]) -> Amounts
     limits = spec.limits
     # Each call may take all attempts of its model; models that cannot answer take theirs once in the whole step.
     calls = CALLS_A_TURN * MODEL_ATTEMPTS * limits.turns + ATTEMPTS_BEFORE_FALLBACK * max(0, len(routes) - 1)
-    # None is offered on the last turn. A model may name tools that there are not, until its errors are too many.
-    tools = MAX_TOOL_CALLS * (limits.turns - 1)
-    if not spec.tools:
-        tools = min(tools, limits.tool_errors + MAX_TOOL_CALLS)
+    # None is offered on the last turn. A model may name tools that there are not; checks are no calls of its own.
+    tools = TOOL_ATTEMPTS * MAX_TOOL_CALLS * (limits.turns - 1) if own_tools(spec) else 0
     dearest = max((max(route.input_usd_per_million, route.output_usd_per_million) for route in routes), default=None)
     return Amounts(
         tokens=limits.tokens,
@@ -104,13 +103,13 @@ def _supervisor(team: TeamSpec, plans: Plans, node: SupervisorNode) -> Amounts:
         total += worst_case(team, plans, node.split).times(node.rounds)
     workers = {name: worst_case(team, plans, worker.node) for name, worker in node.workers.items()}
 
-    def subtask(worker_type: str, attempts: int | None) -> Amounts:
+    def subtask(worker_type: str, attempts: int | None = None) -> Amounts:
         return _sum(workers[other].times(count) for other, count in tries(node, worker_type, attempts).items())
 
     if node.subtasks:
         total += _sum(subtask(spec.type, spec.attempts) for spec in node.subtasks if spec.type in workers)
     else:
-        total += _most(subtask(*one) for one in types_of(node)).times(node.max_subtasks)
+        total += _most(subtask(worker_type) for worker_type in node.workers).times(node.max_subtasks)
     drafts = 1 + node.corrections if node.gate else 1
     ends = [part for part in (node.synthesis, node.review, node.gate) if part]
     return total + _sum(worst_case(team, plans, part) for part in ends).times(drafts)
