@@ -59,11 +59,11 @@ def unfit(handoff: Handoff, first_call: Amounts, now: datetime) -> Rejection | N
     return None
 
 
-def taken(handoff: Handoff, now: datetime) -> Acceptance:
-    """The acceptance, measured."""
+def taken(handoff: Handoff, now: datetime, given: int) -> Acceptance:
+    """The acceptance, measured. ``given``: bytes of what is handed over besides the handoff."""
     return Acceptance(
         milliseconds=max(0, round((now.timestamp() - handoff.offered_at) * 1000)),
-        size_bytes=len(handoff.model_dump_json()),
+        size_bytes=len(handoff.model_dump_json().encode()) + given,
     )
 
 

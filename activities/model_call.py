@@ -47,7 +47,8 @@ class ModelActivities:
         Args:
             store: where profiles, threads and records are.
             providers: the models that can be asked here, by provider.
-            tools: names of this deployment's tools; a handoff to an agent that has others is rejected. Absent: not asked.
+            tools: names of the tools that this process serves too; a handoff to an agent that has others is rejected.
+                Absent: it serves none, and asks nothing of tools.
         """
         self._tools = tools
         self._store = store
@@ -76,7 +77,7 @@ class ModelActivities:
             found, messages = await asyncio.gather(
                 self._records.find(request.key, hashed, ModelResponse), self._threads.load(scope, digests)
             )
-            accepted = taken(request.handoff, info.started_time) if request.handoff else None
+            accepted = taken(request.handoff, info.started_time, _given(request)) if request.handoff else None
             if found:
                 # A record of this very run is the work of an earlier attempt of this call: its cost is this run's.
                 own = found.run_id == run_id
@@ -209,6 +210,11 @@ def _lost(profile: AgentProfile, request: ModelRequest, lost: int) -> Usage:
     prompt, answer = lost * _tokens_before(request, profile), lost * profile.max_output_tokens
     cost = profile.models[request.choice].cost_usd(prompt, answer)
     return Usage(model_calls=lost, unsettled_tokens=prompt + answer, cost_usd=cost)
+
+
+def _given(request: ModelRequest) -> int:
+    """Bytes of what a step begins with: its prompt. A message by reference is in the store already."""
+    return sum(len(message.model_dump_json().encode()) for message in request.append)
 
 
 def _usage(profile: AgentProfile, request: ModelRequest, answer: ProviderAnswer, lost: int) -> Usage:

@@ -113,7 +113,7 @@ class ToolActivities:
                 if kept_for := await self._begin_undoing(request, told):
                     return ToolResponse(kept_for=kept_for, attempt=activity.info().attempt)
             info = activity.info()
-            accepted = taken(request.handoff, info.started_time) if request.handoff else None
+            accepted = taken(request.handoff, info.started_time, len(request.call.arguments.encode())) if request.handoff else None
             hashed, found = await self._records.newest(request.key, asked, ToolResponse)
             run_id, once = info.workflow_run_id or "", _is_once(request, profile)
             anew = found is not None and await self._repeats.stands_anew(request, hashed, found, run_id)
@@ -125,7 +125,9 @@ class ToolActivities:
             elif once and request.rerun and (earlier := await self._repeats.earlier(request)):
                 response = earlier.model_copy(update={"from_record": True})
             elif rejected := self._rejection(request, profile, info.started_time):
-                return ToolResponse(rejected=rejected, attempt=info.attempt, calls=attempts.lost)
+                said = {"text": rejected.message, "error": ToolErrorKind.UNKNOWN_TOOL}
+                untaken = ToolResponse(rejected=rejected, attempt=info.attempt, calls=attempts.lost)
+                return untaken if request.handoff else untaken.model_copy(update=said)
             else:
                 call = _Call(request, profile, hashed, told, once, anew)
                 response = await self._called(call, attempts)
@@ -219,9 +221,10 @@ class ToolActivities:
         return found.result.model_copy(update={"from_record": found.run_id != run_id, "decision": said})
 
     def _rejection(self, request: ToolRequest, profile: AgentProfile, now: datetime) -> Rejection | None:
-        """Why the step is not taken, where this is its first call; nothing: it is."""
+        """Why the step is not taken, where this is its first call, or cannot be gone on with here; nothing: it can."""
         if request.handoff is None:
-            return None
+            specs = () if request.undo else profile.checks if request.check else profile.tools
+            return missing_tools([spec for spec in specs if spec.name == request.call.tool], self._tools)
         return missing_tools(profile.tools, self._tools) or unfit(request.handoff, Amounts(tool_calls=1), now)
 
     async def _shown(self, request: ToolRequest, response: ToolResponse) -> ToolResponse:

@@ -21,6 +21,8 @@ def handoff_objects(reports: Sequence[HandoffReport]) -> list[dict[str, Any]]:
             "bytes": report.size_bytes,
             "declared": report.declared,
             "present": report.present,
+            "cut": list(report.cut),
+            "unanswered": report.unanswered,
             "asked_again": report.asked_again,
             "rejected": report.rejected.model_dump(mode="json") if report.rejected else None,
         }
@@ -33,11 +35,13 @@ def handoff_lines(reports: Sequence[HandoffReport]) -> Iterator[str]:
     for report in reports:
         complete = f", {report.present} of {report.declared} keys" if report.declared else ""
         again = f", asked {report.asked_again} times for what it had" if report.asked_again else ""
-        how = f"rejected ({report.rejected.reason.value}): {report.rejected.message}" if report.rejected else "taken"
+        cut = f", {', '.join(report.cut)} cut" if report.cut else ""
+        taken = "sent, and ended unanswered" if report.unanswered else "taken"
+        how = f"rejected ({report.rejected.reason.value}): {report.rejected.message}" if report.rejected else taken
         cost = f" in {report.milliseconds} ms, {report.size_bytes:,} bytes" if report.size_bytes else ""
         yield (
             f"handoff {report.step}: {report.sender or NOBODY} -> {report.receiver}, state {report.version}: "
-            f"{how}{cost}{complete}{again}"
+            f"{how}{cost}{complete}{cut}{again}"
         )
     rejected = sum(report.rejected is not None for report in reports)
     yield f"{len(reports)} handoffs, {rejected} rejected"

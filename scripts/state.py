@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,8 +33,8 @@ class StateWanted:
     """Show the run's state: what its steps have committed, version by version."""
     at: int | None = None
     """Show it at this version; 0 is the start."""
-    diff: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True)] = ()
-    """Show what changed between two versions, such as 1..3 or 1 3."""
+    diff: str = ""
+    """Show what changed between two versions, such as 1..3; 0 is the start."""
 
     def __bool__(self) -> bool:
         return self.state or self.at is not None or bool(self.diff)
@@ -179,11 +179,11 @@ def _path(path: str) -> str:
     return path
 
 
-def _versions(diff: Sequence[str]) -> tuple[int, int]:
-    """Two versions, as ``1..3`` or as two words."""
-    words = diff[0].split("..") if len(diff) == 1 else list(diff)
+def _versions(diff: str) -> tuple[int, int]:
+    """Two versions, as ``1..3``."""
+    words = diff.split("..")
     if len(words) != 2 or not all(word.isdecimal() and word.isascii() and len(word) <= 6 for word in words):
         raise ConfigurationInvalid(
-            f"{' '.join(diff)[:60]!r} names no two versions", fix="give --diff 1..3, or --diff 1 3; 0 is the start"
+            f"{diff[:60]!r} names no two versions", fix="give two, as in --diff 1..3; 0 is the start"
         )
     return int(words[0]), int(words[1])

@@ -7,8 +7,7 @@ from typing import Any
 from activities.contracts.budgets import COUNTED, Amounts
 from activities.contracts.grants import Grants
 from workers.checks.findings import Place, TeamView
-from workflows.contracts import once_tools
-from workflows.teams.bounds import longest_seconds, working_seconds
+from workflows.teams.bounds import longest_seconds, once_tools, working_seconds
 from workflows.teams.routes import tries
 from workflows.teams.tree import (
     AgentNode,

@@ -81,7 +81,9 @@ def foreseen(
             verdicts = policy.possible(Action(spec.name, spec.effect, team.team, name))
             if not verdicts & {Verdict.PROCEED, Verdict.EDIT}:
                 undone = ", ".join(tool.name for tool in profile.tools if tool.compensate == spec.name)
-                notes.append(f"the deployment's policy lets nothing undo what {undone} of {name} does: no rule lets {spec.name} proceed")
+                notes.append(
+                    f"the deployment's policy lets nothing undo what {undone} of {name} does: no rule lets {spec.name} proceed"
+                )
     return tuple(notes[:MAX_NOTES]), team.people.seconds if asks else 0.0
 
 

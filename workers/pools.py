@@ -82,13 +82,16 @@ class Pool:
     """What to end when its worker has drained."""
 
 
-def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelProvider]) -> Pool:
+def build_pool(
+    name: str, deployment: Deployment, providers: Mapping[str, ModelProvider], beside: Sequence[str] = ()
+) -> Pool:
     """Read one row of the table.
 
     Args:
         name: one of ``POOLS``.
         deployment: store, tools, limits and keys.
         providers: in place of the real ones, by name; tests script them.
+        beside: all pools that the process serves.
 
     Raises:
         ConfigurationInvalid: no such pool.
@@ -108,7 +111,8 @@ def build_pool(name: str, deployment: Deployment, providers: Mapping[str, ModelP
     if name not in POOLS and provider_name not in providers:
         raise ConfigurationInvalid(f"there is no pool {name!r}", fix=f"choose among {', '.join(POOLS)}, or all")
     provider = providers.get(provider_name) or load_provider(provider_name, settings)
-    models = ModelActivities(store, {provider_name: provider}, deployment.tools)
+    # Which tools there are only those know who serve them: a worker of models alone asks nobody, and the call will tell.
+    models = ModelActivities(store, {provider_name: provider}, deployment.tools if "tools" in beside else None)
     queue = steps.model_queue(provider_name)
     return Pool(name, queue, (), (models.call_model,), settings.model_concurrency, (provider,))
 
@@ -154,7 +158,7 @@ async def running_pools(
         settings = deployment.settings
         policy = load_policy(settings.policy, deployment.tools)
         await bind_policy(deployment.store, policy, given_up=settings.policy == NO_POLICY)
-    pools = [build_pool(name, deployment, providers or {}) for name in names]
+    pools = [build_pool(name, deployment, providers or {}, names) for name in names]
     async with AsyncExitStack() as stack:
         workers: list[Worker] = []
         for pool in pools:

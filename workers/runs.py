@@ -21,12 +21,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts.failures import FailureDetail, FailureKind, Origin
 from activities.errors import ConfigurationInvalid
 from workflows import policies, steps
-from workflows.contracts import RunInput, RunResult, RunStatus, once_tools
+from workflows.contracts import RunInput, RunResult, RunStatus
 from workflows.failures import failure_of
 from workflows.nodes import names_in
 from workflows.progress import AGENTS, PATTERN, TEAM
 from workflows.stopped import MEMO
-from workflows.teams.bounds import longest_seconds
+from workflows.teams.bounds import longest_seconds, once_tools
 from workflows.teams.patience import patience_seconds
 from workflows.teams.tree import workflow_type
 

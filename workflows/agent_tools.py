@@ -1,6 +1,7 @@
 """An agent's tool calls: side by side, each through the gate, and none left running when the turn ends."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
@@ -11,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from activities.contracts.messages import ToolCall, ToolMessage
     from activities.contracts.steps import Usage
-    from activities.errors import LimitExceeded
+    from activities.errors import HandoffRejected, LimitExceeded
     from workflows import platform_tools, steps
     from workflows.agent_work import AgentWork
     from workflows.effects import noting_effect
@@ -36,6 +37,7 @@ class ToolCalls:
 
         Raises:
             LimitExceeded: more calls than the agent may make, or more errors.
+            HandoffRejected: a tool is missing where tools are.
             ActivityError: a call failed for good.
         """
         work = self._work
@@ -46,7 +48,8 @@ class ToolCalls:
                 f"the agent {work.agent!r} asked for more than {limits.tool_calls} tool calls",
                 fix=f"raise limits.tool_calls of {work.agent!r}, or make its instructions say when to stop",
             )
-        work.update(effects=work.state.effects + sum(call.tool in work.plan.effects for call in calls))
+        before = work.state.effects
+        work.update(effects=before + sum(call.tool in work.plan.effects for call in calls))
         side_by_side = asyncio.Semaphore(limits.parallel_tools)
 
         async def one(index: int, call: ToolCall) -> ToolResponse:
@@ -60,6 +63,7 @@ class ToolCalls:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        self._end_untaken(before, [(calls[i], answer) for i, answer in zip(others, answers, strict=True)])
         messages = {index: one.message for index, one in own.items()} | {
             index: answer.message or ToolMessage(tool_call_id=calls[index].tool_call_id, tool=calls[index].tool, text=answer.text, is_error=True)
             for index, answer in zip(others, answers, strict=True)
@@ -81,7 +85,32 @@ class ToolCalls:
         """One check of the contract: no call of the model's, so it counts against no budget."""
         work = self._work
         work.go_on()
-        return await self._send(self._request(ordinal, call).model_copy(update={"check": True}))
+        answer = await self._send(self._request(ordinal, call).model_copy(update={"check": True}))
+        self._end_untaken(work.state.effects, [(call, answer)])
+        return answer
+
+    def _end_untaken(self, before: int, answers: Sequence[tuple[ToolCall, ToolResponse]]) -> None:
+        """End the step where a tool that it was granted is not where tools are: somebody else may do it.
+
+        After an effect nobody may: then the agent is told, and goes on.
+
+        Args:
+            before: effects of earlier turns.
+            answers: this turn's calls.
+
+        Raises:
+            HandoffRejected: the tool is missing.
+        """
+        work = self._work
+        begun = before + sum(call.tool in work.plan.effects and not answer.rejected for call, answer in answers)
+        rejected = next((answer.rejected for _, answer in answers if answer.rejected), None)
+        if rejected is None or begun:
+            return
+        reports = work.state.handoffs
+        if reports and work.handoff:  # it was taken by who could not know
+            reports = (*reports[:-1], reports[-1].model_copy(update={"rejected": rejected}))
+        work.update(effects=0, handoffs=reports, taken=False)
+        raise HandoffRejected(rejected, owner=work.agent)
 
     async def _use(self, ordinal: str, call: ToolCall) -> ToolResponse:
         work = self._work

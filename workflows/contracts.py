@@ -1,6 +1,6 @@
 """What a pattern takes and returns: the input frozen at admission, an agent's state, and the result."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -48,11 +48,6 @@ class NodePlan(WireModel):
     """Those of them that are called at most once."""
     compensations: dict[Name, Name] = {}
     """Those of them that can be undone, with the tool that does it."""
-
-
-def once_tools(plans: Mapping[str, NodePlan]) -> frozenset[str]:
-    """The tools of these agents and calls that are called at most once."""
-    return frozenset(tool for plan in plans.values() for tool in plan.once)
 
 
 class Task(WireModel):

@@ -91,7 +91,7 @@ def stands_in(step: StepContext, node: Node, failed: RunResult) -> RunResult:
 
 def _noted(step: StepContext, failed: RunResult, output: JsonValue, missing: str) -> RunResult:
     step.frame.decide(missing)
-    return _partial(failed, output, missing)
+    return _partial(failed, output, missing).model_copy(update={"owner": ""})
 
 
 def _partial(failed: RunResult, output: JsonValue, missing: str) -> RunResult:
@@ -100,7 +100,6 @@ def _partial(failed: RunResult, output: JsonValue, missing: str) -> RunResult:
             "status": RunStatus.PARTIAL,
             "output": output,
             "so_far": None,
-            "owner": "",
             "failure": None,
             "missing": tuple(dict.fromkeys((*failed.missing, missing[:1000])))[-MAX_MISSING:],
         }

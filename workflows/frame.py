@@ -137,6 +137,7 @@ class Frame:
         decisions: Iterable[DecisionReport] = (),
         done: Iterable[EffectReport] = (),
         notes: Iterable[str] = (),
+        log: Iterable[str] = (),
     ) -> None:
         """Keep what a step has come to."""
         self.notes = [*self.notes, *notes][-MAX_NOTES:]

@@ -27,12 +27,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.failures import failure_of
     from workflows.frame import Frame
-    from workflows.needs import given_to, supplied, told, with_needs
+    from workflows.needs import given_to, supplied, told, values_of, with_needs
     from workflows.step_context import StepContext
-    from workflows.teams.tree import Node, node_name
+    from workflows.teams.tree import Node, node_key, node_name
 
 LEAST_SECONDS = 0.005
 """A step with less time than this cannot begin: the way to a worker alone takes as long."""
+MAX_MISSING = 100
 MAX_OFFERS = 2
 """Offers of one step to one owner: the first, and one with what the first lacked."""
 
@@ -45,19 +46,18 @@ def handed_over(step: StepContext, node: Node, task: Task) -> Task:
     Raises:
         HandoffRejected: it cannot be handed over.
     """
-    task = with_needs(step, node, task)
+    task, lacked = with_needs(step, node, task), tuple[str, ...]()
     for _ in range(MAX_OFFERS - 1):
         rejection = refusal(step, node, task)
-        more = supplied(step, node, task, rejection) if rejection else None
+        more = supplied(step, task, rejection) if rejection else None
         if rejection is None or more is None:
             break
         step.frame.note(handoffs=[refused(step, node, rejection)])
         step.frame.decide(f"{node_name(node)} lacked {', '.join(rejection.missing)}, and was given it from the state")
-        task = more
+        task, lacked = more, rejection.missing
     if rejection := refusal(step, node, task):
         raise HandoffRejected(rejection, owner=node_name(node))
-    handoff = made(step, node, task)
-    return told(node, task, handoff).model_copy(update={"handoff": handoff})
+    return told(node, task, made(step, node, task), values_of(step, node, lacked))
 
 
 def refusal(step: StepContext, node: Node, task: Task) -> Rejection | None:
@@ -105,8 +105,8 @@ def made(step: StepContext, node: Node, task: Task) -> Handoff:
         version=frame.state.version,
         given=tuple(key for key in node.needs if key in task.inputs),
         needs=node.needs,
-        completed=tuple(commit.key for commit in frame.state.commits)[-MAX_LISTED:],
-        pending=frame.pending[:MAX_LISTED],
+        completed=(*(before.completed if before else ()), *(commit.key for commit in frame.state.commits))[-MAX_LISTED:],
+        pending=(*frame.pending, *(before.pending if before else ()))[:MAX_LISTED],
         constraints=constraints(step, node),
         decisions=((*before.decisions, *frame.log) if before else tuple(frame.log))[-MAX_LISTED:],
         summary=before.summary if before else "",
@@ -149,7 +149,8 @@ def received(handoff: Handoff, accepted: Acceptance | None, rejected: Rejection 
         milliseconds=accepted.milliseconds if accepted else 0,
         size_bytes=accepted.size_bytes if accepted else 0,
         declared=len(handoff.needs),
-        present=len(handoff.needs) - len(handoff.missing),
+        present=len(handoff.needs) - len(handoff.missing) - len(set(handoff.needs) & set(handoff.cut)),
+        cut=handoff.cut,
     )
 
 
@@ -176,16 +177,32 @@ def not_taken(step: StepContext, node: Node, error: HandoffRejected) -> RunResul
     return RunResult(status=RunStatus.FAILED, failure=failure, handoffs=(report,))
 
 
-def arrived(handoff: Handoff) -> HandoffReport:
+def arrived(task: Task, handoff: Handoff) -> HandoffReport:
     """How a handoff went to a pattern, which has no first activity: that its workflow has begun is the yes."""
     milliseconds = max(0, round((workflow.time() - handoff.offered_at) * 1000))
-    return received(handoff, Acceptance(milliseconds=milliseconds, size_bytes=len(handoff.model_dump_json())), None)
+    return received(handoff, Acceptance(milliseconds=milliseconds, size_bytes=len(task.model_dump_json().encode())), None)
 
 
-def unanswered(handoff: Handoff, failure: FailureDetail) -> HandoffReport:
-    """How a handoff went of a step that ended before the receiver said anything."""
-    reason = _ENDED_BY.get(failure.kind)
-    return received(handoff, None, Rejection(reason=reason, message=failure.message) if reason else None)
+def unanswered(handoff: Handoff, failure: FailureDetail, *, sent: bool) -> HandoffReport:
+    """How a handoff went of a step that ended before the receiver said anything.
+
+    Args:
+        handoff: the handoff.
+        failure: what ended the step.
+        sent: whether the receiver was given it: then it has the step, and nobody else may think that it was never begun.
+    """
+    reason = None if sent else _ENDED_BY.get(failure.kind)
+    rejection = Rejection(reason=reason, message=failure.message) if reason else None
+    return received(handoff, None, rejection).model_copy(update={"unanswered": sent})
+
+
+def with_cut(task: Task, node: Node, result: RunResult) -> RunResult:
+    """The result of a step that was shown only a part of what it was given: it lacks the rest."""
+    cut = task.handoff.cut if task.handoff else ()
+    if not cut or result.status is RunStatus.FAILED:
+        return result
+    said = f"{node_key(node)} was shown only the start of what it was given: {', '.join(cut)}"[:1000]
+    return result.model_copy(update={"status": RunStatus.PARTIAL, "missing": (*result.missing, said)[-MAX_MISSING:]})
 
 
 _ENDED_BY = {

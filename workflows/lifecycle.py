@@ -33,7 +33,7 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
     frame = Frame.of(run)
     workflow.set_query_handler(STATE_QUERY, lambda: so_far(frame))
     if run.task and run.task.handoff and not isinstance(run.team.root, AgentNode | CallNode | PersonNode):
-        frame.note(handoffs=[arrived(run.task.handoff)])  # others say so in their first call
+        frame.note(handoffs=[arrived(run.task, run.task.handoff)])  # others say so in their first call
     stopped = False
     try:
         frame.run = await with_mcp_tools(run)

@@ -5,7 +5,7 @@ pattern offers to its calls by name (``$input``, ``$results``) is no state, and 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from temporalio import workflow
 
@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.teams.routes import owners
     from workflows.teams.tree import AgentNode, CallNode, Node
 
+CUT_NOTE = 80
+"""Characters that a note on what was cut takes at most."""
 INPUT = "input"
 """The name under which a pattern gives a node what it is to work on."""
 
@@ -33,12 +35,11 @@ def known(step: StepContext) -> dict[str, JsonValue]:
 def with_needs(step: StepContext, node: Node, task: Task) -> Task:
     """The task with the declared values, and without those of the state that nothing at or below the node declares.
 
-    An agent reads them in its prompt, everything else by ``$name``.
+    An agent reads them in its prompt (``told``), everything else by ``$name``.
     """
     here = known(step)
     wanted = here if _may_read_all(step, node) else {key: here[key] for key in declared(node) if key in here}
-    task = task.model_copy(update={"inputs": {**_trimmed(step, node, task), **wanted}})
-    return _told(node, task, {key: here[key] for key in node.needs if key in here})
+    return task.model_copy(update={"inputs": {**_trimmed(step, node, task), **wanted}})
 
 
 def given_to(task: Task) -> JsonValue:
@@ -47,23 +48,36 @@ def given_to(task: Task) -> JsonValue:
     return (task.goal or task.prompt) if given is None else given
 
 
-def supplied(step: StepContext, node: Node, task: Task, rejection: Rejection) -> Task | None:
+def supplied(step: StepContext, task: Task, rejection: Rejection) -> Task | None:
     """The task with the required parts of the input that it lacks, from what the workflow has; ``None``: it has none."""
     here, given = known(step), given_to(task)
     found = {key: here[key] for key in rejection.missing if key in here}
     if rejection.reason is not RejectionReason.INPUT_MISMATCH or not found:
         return None
     whole = {**given, **found} if isinstance(given, dict) else found
-    return _told(node, task.model_copy(update={"inputs": {**task.inputs, INPUT: whole}}), found)
+    return task.model_copy(update={"inputs": {**task.inputs, INPUT: whole}})
 
 
-def told(node: Node, task: Task, handoff: Handoff) -> Task:
-    """The task with what its handoff says to an agent: always its constraints, and all of it with ``context: full``.
+def values_of(step: StepContext, node: Node, lacked: Iterable[str] = ()) -> dict[str, str]:
+    """What of the state an agent is shown: what its input lacked, and what it declares."""
+    here = known(step)
+    return {key: as_text(here[key]) for key in (*lacked, *node.needs) if key in here}
 
-    The prompt makes room: a constraint that was cut off would be one that nobody keeps.
+
+def told(node: Node, task: Task, handoff: Handoff, values: Mapping[str, str]) -> Task:
+    """The task with its handoff, and with what an agent is to read of it: declared values, constraints, with ``full`` all.
+
+    The task and the values make room, each its share: a constraint that was cut off would be one that nobody keeps. What
+    is cut says so in the prompt, in the handoff and in the result.
+
+    Args:
+        node: who gets it.
+        task: what to do.
+        handoff: the handoff.
+        values: those of the state that it is shown (``values_of``).
     """
     if not isinstance(node, AgentNode):
-        return task
+        return task.model_copy(update={"handoff": handoff})
     parts = [_listed(CONSTRAINTS, handoff.constraints)]
     if node.context == "full":
         parts += [
@@ -74,7 +88,28 @@ def told(node: Node, task: Task, handoff: Handoff) -> Task:
             f"What has happened: {handoff.summary}" if handoff.summary else "",
         ]
     said = "".join(f"\n\n{part}" for part in parts if part)[:MAX_TEXT]
-    return task.model_copy(update={"prompt": task.prompt[: MAX_TEXT - len(said)] + said})
+    prompt, cut = _within(task.prompt, values, MAX_TEXT - len(said))
+    return task.model_copy(update={"prompt": prompt + said, "handoff": handoff.model_copy(update={"cut": cut})})
+
+
+def _within(prompt: str, values: Mapping[str, str], room: int) -> tuple[str, tuple[str, ...]]:
+    """The prompt with these values in at most ``room`` characters, and what of it had to be cut.
+
+    What is short is whole; the long ones share the rest alike.
+    """
+    parts = {"the task": prompt, **values}
+    titles = {key: f"\n\n{key}:\n" if key in values else "" for key in parts}
+    shown, cut = dict[str, str](), list[str]()
+    left = room - sum(map(len, titles.values()))
+    for index, key in enumerate(sorted(parts, key=lambda key: (len(parts[key]), key))):
+        text, share = parts[key], left // (len(parts) - index)
+        if len(text) > share:
+            cut.append(key)
+            kept = max(0, share - CUT_NOTE)
+            text = f"{text[:kept]}\n[cut: the first {kept:,} of {len(text):,} characters]"
+        shown[key] = text
+        left -= len(text)
+    return "".join(f"{titles[key]}{shown[key]}" for key in parts), tuple(sorted(cut))
 
 
 def _trimmed(step: StepContext, node: Node, task: Task) -> dict[str, JsonValue]:
@@ -91,13 +126,6 @@ def _may_read_all(step: StepContext, node: Node) -> bool:
     return isinstance(node, AgentNode) and any(
         READ_STATE in team.agents[name].tools for name in owners(team, node.agent) if name in team.agents
     )
-
-
-def _told(node: Node, task: Task, values: Mapping[str, JsonValue]) -> Task:
-    if not isinstance(node, AgentNode) or not values:
-        return task
-    listed = "\n\n".join(f"{key}:\n{as_text(value)}" for key, value in values.items())
-    return task.model_copy(update={"prompt": f"{task.prompt}\n\n{listed}"[:MAX_TEXT]})
 
 
 def as_text(value: JsonValue) -> str:

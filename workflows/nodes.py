@@ -22,17 +22,17 @@ with workflow.unsafe.imports_passed_through():
     from workflows.budget_grants import granted
     from workflows.call_step import run_call
     from workflows.children import to_its_result
-    from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task, once_tools
+    from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task
     from workflows.deadlines import after, earliest, end_of_budget, within
     from workflows.failures import failure_of, result_of, stop_if_requested
     from workflows.fallbacks import at_breach, other_node, stands_in, told_why
     from workflows.frame import Frame
-    from workflows.handoffs import handed_over, identity, not_taken, unanswered
+    from workflows.handoffs import handed_over, identity, not_taken, unanswered, with_cut
     from workflows.person_step import run_person
     from workflows.progress import AGENTS, PATTERN, TEAM, Row
     from workflows.results import OUTCOME, together
     from workflows.step_context import StepContext
-    from workflows.teams.bounds import longest_seconds, runs_inline
+    from workflows.teams.bounds import longest_seconds, once_tools, runs_inline
     from workflows.teams.patience import patience_seconds
     from workflows.teams.routes import owners
     from workflows.teams.tree import (
@@ -73,7 +73,7 @@ def committed(step: StepContext, node: Node, result: RunResult, *, key: str | No
     """The result, with its output as a new version of the workflow's state; nothing of what failed or was left out."""
     if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and result.output is None):
         return result
-    partial, owner = result.status is RunStatus.PARTIAL, identity(step, node)
+    partial, owner = result.status is RunStatus.PARTIAL, result.owner or identity(step, node)
     try:
         output = step.frame.state.commit(
             key or node_key(node), result.output, step=step.path, owner=owner, partial=partial
@@ -168,6 +168,7 @@ async def after_all(step: StepContext, node: Node, task: Task, result: RunResult
         step.frame.decide(f"{node_key(node)} failed, {plan_name(other)} stands in")
         below = replace(step, path=f"{step.path}/fallback")
         second = await _attempted(below, other, within(told_why(task, node, result), end))
+        second = second.model_copy(update={"owner": second.owner or identity(below, other)})
         result = together([result, second], **{name: getattr(second, name) for name in OUTCOME})
     return stands_in(step, node, result)
 
@@ -200,9 +201,9 @@ async def _offer(step: StepContext, node: Node, task: Task, *, inline: bool) -> 
         return not_taken(step, node, error)
     step = replace(step, task=task)
     if inline and isinstance(node, CallNode | PersonNode | AgentNode):
-        return await run_inline(step, node)
+        return with_cut(task, node, await run_inline(step, node))
     with step.frame.waits():
-        return await _run_child(step, node, task)
+        return with_cut(task, node, await _run_child(step, node, task))
 
 
 async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
@@ -216,7 +217,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         grant = await granted(step, node, task)
     except LimitExceeded as error:
         if task.handoff:
-            step.frame.note(handoffs=[unanswered(task.handoff, error.detail())])
+            step.frame.note(handoffs=[unanswered(task.handoff, error.detail(), sent=False)])
         raise
     child = run.model_copy(
         update={
@@ -261,7 +262,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         usage = result.usage if error.cause and isinstance(error.cause, ApplicationError) else None
     finally:
         grant.settle(usage, short=result.short if result else "")
-    step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes)
+    step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes, log=result.log)
     if result.status is RunStatus.FAILED:
         stop_if_requested()
     state = AgentState(usage=result.usage)

@@ -50,7 +50,7 @@ async def run_person(step: StepContext, node: PersonNode) -> RunResult:
         stop_if_requested()
         noted |= {"status": RunStatus.FAILED, "failure": failure_of(error, agent=node.name, step=step.path)}
         if step.task and step.task.handoff and "handoffs" not in noted:
-            noted["handoffs"] = (unanswered(step.task.handoff, noted["failure"]),)
+            noted["handoffs"] = (unanswered(step.task.handoff, noted["failure"], sent=True),)
     status, failure = noted["status"], noted.get("failure")
     report = StepReport(
         agent=f"{step.run.team.team}/{node.name}@{step.run.team.version}",

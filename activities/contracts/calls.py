@@ -135,4 +135,4 @@ class ToolResponse(WireModel):
     accepted: Acceptance | None = None
     """The handoff, taken."""
     rejected: Rejection | None = None
-    """The handoff, refused: nothing was done."""
+    """The handoff, refused, or later in the step the call: its tool is not here. Nothing was done."""

@@ -40,6 +40,8 @@ class Handoff(WireModel):
     """Keys of the state whose values are handed over."""
     needs: Annotated[tuple[Name, ...], Field(max_length=64)] = ()
     """Keys that the receiver declares."""
+    cut: Annotated[tuple[Line, ...], Field(max_length=128)] = ()
+    """Of these keys (or of ``the task``) the receiver's prompt has only the start: they are longer than it may be."""
     completed: Lines = ()
     """Steps that are done, the last ones."""
     pending: Lines = ()
@@ -99,7 +101,7 @@ class Acceptance(WireModel):
     milliseconds: Annotated[int, Field(ge=0)] = 0
     """From the offer to the acceptance, waiting for a worker included."""
     size_bytes: Annotated[int, Field(ge=0)] = 0
-    """Of the handoff as it was received."""
+    """Of all that was handed over as it was received: the handoff, and the prompt, the arguments or the inputs."""
 
 
 class HandoffReport(WireModel):
@@ -115,6 +117,10 @@ class HandoffReport(WireModel):
     declared: int = 0
     """Keys that the receiver declares."""
     present: int = 0
-    """Those of them that were handed over."""
+    """Those of them that were handed over whole."""
+    cut: Annotated[tuple[Line, ...], Field(max_length=128)] = ()
+    """What was too long to be shown whole."""
+    unanswered: bool = False
+    """The receiver was given the step, which ended before it had said anything."""
     asked_again: int = 0
     """Times that the receiver asked for a key that it had been given."""

@@ -73,7 +73,7 @@ def test_a_run_is_looked_at_while_it_runs_and_undone_when_it_is_stopped(user: Cl
 
     nested = user.run("show", "trip/trip/inner", "--diff", "1..2")
     assert "+ second, version 2, by trip/inner/second" in nested.out
-    same = user.run("show", "trip", "--state", "--step", "trip/inner", "--diff", "2", "0", "--json").json()
+    same = user.run("show", "--diff", "2..0", "trip", "--state", "--step", "trip/inner", "--json").json()
     assert [(c["key"], c["change"], c["before"]["value"]) for c in same["changes"]] == [
         ("first", "removed", "eve"),
         ("second", "removed", [1, 2]),

@@ -69,7 +69,7 @@ async def _swallow(steps: Steps) -> JsonValue:
     while True:
         try:
             await steps.run_node("a")
-        except Exception:  # noqa: S112 -- what it is about
+        except Exception:
             continue
 
 
@@ -77,7 +77,7 @@ async def _swallow_all(steps: Steps) -> JsonValue:
     while True:
         try:
             await steps.run_node("no such node")
-        except (Exception, asyncio.CancelledError):  # noqa: S112 -- what it is about
+        except (Exception, asyncio.CancelledError):
             continue
 
 

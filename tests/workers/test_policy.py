@@ -16,9 +16,9 @@ from tests.support import tools
 from tests.support.scripted import in_order
 from tests.support.teams import one_agent
 from workers.admission import RunOrder, admit
+from workers.checks.inspection import inspect_team
 from workers.deployment import Deployment
 from workers.grants import frozen_grants
-from workers.checks.inspection import inspect_team
 from workers.policy import load_policy
 from workers.runs import start_options
 from workflows.teams.tree import TeamSpec

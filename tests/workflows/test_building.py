@@ -87,6 +87,11 @@ def test_a_pipeline_that_says_anything_of_its_own_stays_whole() -> None:
 
 
 WRONG = {
+    "none in a row": (
+        lambda: agent("a") >> None,  # type: ignore[operator] # the mistake is meant
+        "a stage of a pipeline is a node, not None",
+        "chain nodes, as in agent('a') >> call('b')",
+    ),
     "keyword": (lambda: agent("a", neds=("x",)), "the field 'neds' is not known", "did you mean 'needs'?"),  # type: ignore[call-arg] # the mistake is meant
     "value": (lambda: agent("a", context="ful"), "'ful' is not allowed here", "did you mean 'full'?"),
     "name": (lambda: agent("9"), "'9' is no name", "a name begins with a letter"),

@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 from activities.contracts.failures import FailureKind
 from activities.contracts.people import Asking, Choice, DecideRequest, HumanDecision
 from tests.conftest import Bench, Workers
+from tests.support.people import until_asked
 from tests.support.scripted import calls, in_order, says
 from tests.support.teams import one_agent
 from workers.runs import RunHandle, read_result, start_run
@@ -159,14 +160,22 @@ async def test_nobody_decides_in_time(workers: Workers, noted: Path) -> None:
 
 async def test_a_run_of_the_same_lineage_asks_nobody_again(workers: Workers, noted: Path) -> None:
     wanted = calls(("send_mail", {"to": "ann"}), ("send_mail", {"to": "eve"}))
-    async with workers(in_order(wanted, says("done"))) as bench:
+    anew = calls(("send_mail", {"to": "zoe"}))
+    async with workers(in_order(wanted, says("done"), anew, says("done anew"))) as bench:
         run = await bench.admit(mail_team())
         handle = await start_run(bench.deployment.client, run)
         await decide(bench, f"{handle.id}~a~t1.c0.ask", choice=Choice.APPROVE)
         await decide(bench, f"{handle.id}~a~t1.c1.ask", choice=Choice.EDIT, arguments='{"to": "bob"}')
         first = await ends(handle)
         again = await ends(await start_run(bench.deployment.client, run.model_copy(update={"run_id": "another"})))
-    assert sent(noted) == ["ann", "bob"]
+        assert sent(noted) == ["ann", "bob"]
+        # Where it is taken anew under the same id, its question has the id of the old one, and its yes is a new one.
+        fresh_run = run.model_copy(update={"generation": 1})
+        handle = await start_run(bench.deployment.client, fresh_run, place="again")
+        (asked,) = await until_asked(bench.deployment.client, handle.id)
+        await decide(bench, asked.task_id, choice=Choice.APPROVE)
+        fresh = await ends(handle)
+    assert (fresh.output, sent(noted)) == ("done anew", ["ann", "bob", "zoe"])
     assert (again.status, again.output, again.usage.model_calls) == (RunStatus.COMPLETE, "done", 0)
     assert {("proceed", "petra"), ("edit", "petra")} <= set(verdicts(first)) & set(verdicts(again))
 

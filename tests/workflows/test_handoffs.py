@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from activities.contracts.base import MAX_TEXT
 from activities.contracts.failures import FailureKind
 from activities.contracts.handoffs import MAX_OWNERS, Handoff, RejectionReason
-from activities.errors import AuthenticationFailed, ConfigurationInvalid, ModelNotFound
+from activities.errors import AuthenticationFailed, ConfigurationInvalid
 from activities.providers.base import ModelProvider, ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers, new_run_id
 from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
@@ -21,6 +21,7 @@ from workers.deployment import Deployment
 from workers.pools import running_pools
 from workers.runs import read_input, read_result, start_run
 from workflows.contracts import RunResult, RunStatus, Task
+from workflows.handoffs import received, with_cut
 from workflows.needs import told
 from workflows.teams.tree import AgentNode, TeamSpec
 
@@ -69,17 +70,17 @@ async def test_every_handoff_is_taken_and_measured(workers: Workers) -> None:
 
 @asynccontextmanager
 async def with_other_models(
-    deployment: Deployment, without: str, first: ScriptedProvider, second: ScriptedProvider
+    deployment: Deployment, without: str, first: ScriptedProvider, second: ScriptedProvider, lacking: Sequence[str]
 ) -> AsyncIterator[Bench]:
-    """Two pools of models; that of ``anthropic`` has workers which lack a tool."""
+    """Two pools of models; the workers of the pools ``lacking`` lack a tool."""
     models = {"small": ("openai:one",), "mid": ("anthropic:two",)}
     settings = deployment.settings.model_copy(update={"models": models, "unpriced": "count_tokens_only"})
     whole = replace(deployment, settings=settings)
     fewer = replace(whole, tools={name: tool for name, tool in whole.tools.items() if name != without})
     providers: dict[str, ModelProvider] = {"openai": first, "anthropic": second}
     async with (
-        running_pools(whole, ["workflows", "tools", "models-openai"], providers),
-        running_pools(fewer, ["models-anthropic"], providers),
+        running_pools(whole, [n for n in ("workflows", "models-openai", "models-anthropic") if n not in lacking], providers),
+        running_pools(fewer, lacking, providers),
     ):
         yield Bench(whole, first)
 
@@ -100,26 +101,28 @@ REROUTED = {
 }
 
 
-async def test_a_worker_that_lacks_the_tool_rejects_and_the_subtask_is_re_routed(deployment: Deployment) -> None:
-    agents = {name: {"instructions": name, "tools": ["add", "send_mail"]} for name in "ab"}
-    agents["a"]["tier"], agents["b"]["tier"] = "small", "mid"
+@pytest.mark.parametrize("pools", [("tools", "models-anthropic"), ("tools",)], ids=["early", "late"])
+async def test_where_the_tool_is_missing_the_step_is_rejected_and_the_subtask_re_routed(
+    deployment: Deployment, pools: tuple[str, ...]
+) -> None:
+    """Before anything is paid where the model's worker serves the tools; else when the tool is called, not found there."""
+    agents = {"a": {"instructions": "a", "tier": "small"}, "b": {"instructions": "b", "tier": "mid", "tools": ["add"]}}
     spec = TeamSpec.model_validate({"team": "t", "agents": agents, "root": REROUTED}, extra="forbid")
-    able, lacking = (
-        Named("openai", calls(("add", {"a": 1, "b": 2})), says("3")),
-        Named("anthropic", *[ModelNotFound("asked")] * 9),
-    )
-    async with with_other_models(deployment, "add", able, lacking) as bench:
+    able, lacking = Named("openai", says("3")), Named("anthropic", calls(("add", {"a": 1, "b": 2})))
+    async with with_other_models(deployment, "add", able, lacking, pools) as bench:
         run = await admitted(bench, spec)
     assert run.status is RunStatus.COMPLETE
-    assert lacking.calls == [], "nothing was paid where it was rejected"
-    assert len(able.calls) == 2
+    early = len(pools) == 2
+    assert len(lacking.calls) == (0 if early else 1)
+    assert len(able.calls) == 1
     refused, taken = run.handoffs
     assert refused.rejected is not None
     assert (refused.receiver, refused.rejected.reason) == ("t/b@1", RejectionReason.TOOL_MISSING)
     assert refused.rejected.missing == ("add",)
     assert (taken.receiver, taken.rejected) == ("t/a@1", None)
     assert run.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]
-    assert run.usage.model_calls == 2, "an attempt for each type: the lacking one was not tried again"
+    assert run.usage.model_calls == (1 if early else 2), "the lacking one was not tried again"
+    assert run.usage.tool_calls == 0
 
 
 async def admitted(bench: Bench, spec: TeamSpec) -> RunResult:
@@ -271,11 +274,23 @@ async def test_constraints_are_in_every_prompt_and_the_rest_of_the_handoff_in_th
     assert "What is done" not in other
 
 
-def test_a_prompt_makes_room_for_its_constraints() -> None:
-    handoff = Handoff(task_id="a", constraints=("No names.", "One\nline."))
-    prompt = told(AgentNode(agent="a"), Task(prompt="x" * MAX_TEXT), handoff).prompt
-    assert len(prompt) == MAX_TEXT
-    assert prompt.endswith("x\n\nWhat holds for all of it:\n- No names.\n- One line.")
+def test_a_prompt_makes_room_for_its_constraints_and_what_is_cut_says_so() -> None:
+    handoff = Handoff(task_id="a", needs=("b", "c", "d"), given=("b", "c", "d"), constraints=("No names.", "One\nline."))
+    values = {"b": "y" * MAX_TEXT, "c": "short", "d": "z" * 1000}
+    task = told(AgentNode(agent="a"), Task(prompt="x" * MAX_TEXT), handoff, values)
+    prompt, part = task.prompt, MAX_TEXT // 2 - 2000
+    assert MAX_TEXT - 200 < len(prompt) <= MAX_TEXT
+    assert prompt.endswith("\n\nWhat holds for all of it:\n- No names.\n- One line.")
+    assert "c:\nshort\n" in prompt
+    assert "z" * 1000 in prompt
+    assert ("x" * part in prompt, "y" * part in prompt, prompt.count(f"of {MAX_TEXT:,} characters]")) == (True, True, 2)
+    assert task.handoff
+    report = received(task.handoff, None, None)
+    assert (report.cut, report.declared, report.present) == (("b", "the task"), 3, 2)
+    result = with_cut(task, AgentNode(agent="a"), RunResult(status=RunStatus.COMPLETE))
+    assert (result.status, result.missing) == (
+        RunStatus.PARTIAL, ("a was shown only the start of what it was given: b, the task",)
+    )  # fmt: skip
 
 
 async def test_a_large_value_is_in_no_history_and_reaches_only_who_declares_it(workers: Workers) -> None:
@@ -310,22 +325,39 @@ async def test_a_large_value_is_in_no_history_and_reaches_only_who_declares_it(w
     assert [mark in text for text in prompts] == [False, True, False, True], "the first is made from the stage before"
 
 
+def call_of(tool: str, name: str) -> dict[str, Any]:
+    return {"kind": "call", "name": name, "tool": tool, "arguments": {"what": "x"}}
+
+
 async def test_a_nested_pattern_takes_its_handoff_too_and_every_one_has_the_runs_trace(workers: Workers) -> None:
-    inner = {"kind": "pipeline", "name": "inner", "stages": [WRITE], "constraints": ["Short."]}
-    async with workers(roles(search="fact", write="text")) as bench:
-        handle = await bench.start(team(SEARCH, inner))
+    left_out = {**call_of("explode", "inside"), "fallback": {"kind": "skip"}}
+    full = {**WRITE, "context": "full"}
+    inner = {"kind": "pipeline", "name": "inner", "stages": [left_out, full], "constraints": ["Short."]}
+    last = {"kind": "agent", "agent": "stand-in", "context": "full"}
+    async with workers(roles(search="fact", write="text", stand_in="end")) as bench:
+        handle = await bench.start(team(SEARCH, inner, last))
         result = await read_result(handle)
         child = await read_input(bench.deployment.client, f"{handle.id}/line/inner")
     assert [(r.sender, r.receiver, r.rejected) for r in result.handoffs] == [
         ("t/line@1", "t/search@1", None),
         ("t/line@1", "t/inner@1", None),
+        ("t/inner@1", "t/inside@1", None),
         ("t/inner@1", "t/write@1", None),
+        ("t/line@1", "t/stand-in@1", None),
     ]
     assert child.task
     assert child.task.handoff
     handoff = child.task.handoff
     assert (handoff.goal, handoff.path, handoff.version) == ("Do it.", ("t/line@1",), 1)
     assert (handoff.completed, handoff.constraints) == (("found",), ("Short.",))
+    (report,) = [r for r in result.handoffs if r.receiver == "t/write@1"]
+    assert report.size_bytes > 400
+    assert any("inside" in line for line in result.log), "what was decided inside is known outside"
+    last = next(c for c in bench.provider.calls if c.instructions == "You stand-in.").messages[0].text
+    assert "inside" in last
+    told_inside = said_to(bench, "write")
+    assert "What is done:\n- found" in told_inside
+    assert "What follows:\n- stand-in" in told_inside
     assert handoff.deadline is not None
     assert handoff.deadline > handoff.offered_at
     assert len(handoff.trace_id) == 32
@@ -364,5 +396,4 @@ async def test_a_step_that_is_not_done_in_time_is_ended_and_reported(workers: Wo
         assert "found is missing" in result.missing[0]
         assert "did not end within" in result.missing[0]
         late = result.handoffs[0]
-        assert late.rejected is not None
-        assert (late.receiver, late.rejected.reason) == ("t/search@1", RejectionReason.DEADLINE)
+        assert (late.receiver, late.rejected, late.unanswered) == ("t/search@1", None, True), "it was begun"

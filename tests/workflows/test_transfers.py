@@ -187,7 +187,7 @@ async def test_a_nested_step_is_handed_on_within_its_node_and_what_it_spent_adds
     assert (result.status, result.output, result.usage.model_calls) == (RunStatus.COMPLETE, "end", 3)
     assert set(child.team.agents) == {"a", "b"}
     assert [step.step for step in result.steps] == ["pipeline/a", "pipeline/a/to/b", "pipeline/c"]
-    assert [commit.owner for commit in result.state] == ["t/a@1", "t/c@1"]
+    assert [commit.owner for commit in result.state] == ["t/b@1", "t/c@1"], "who made it, not who had it first"
 
 
 async def test_the_node_s_budget_holds_for_all_owners_together(workers: Workers) -> None:

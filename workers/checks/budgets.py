@@ -2,8 +2,7 @@
 
 from activities.contracts.budgets import COUNTED, Amounts, Budget
 from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
-from workflows.contracts import once_tools
-from workflows.teams.bounds import longest_seconds, over_seconds
+from workflows.teams.bounds import longest_seconds, once_tools, over_seconds
 from workflows.teams.tree import AgentNode, Node, PersonNode, PipelineNode, SupervisorNode, walk
 from workflows.teams.worst_case import cheapest, worst_case
 
@@ -81,7 +80,11 @@ def _ends(view: TeamView, place: Place) -> Findings:
     node = place.node
     once, budget = once_tools(view.plans), node.budget
     bounds: list[tuple[At, float | None, Node]] = [
-        (("timeout_seconds",), node.timeout_seconds, node.model_copy(update={"timeout_seconds": None, "fallback": None})),
+        (
+            ("timeout_seconds",),
+            node.timeout_seconds,
+            node.model_copy(update={"timeout_seconds": None, "fallback": None}),
+        ),
         (("budget", "seconds"), budget.seconds if budget else None, node),
     ]
     for field, bound, own in bounds:

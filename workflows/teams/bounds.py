@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from activities.contracts.people import Asking
+from workflows.contracts import NodePlan
 from workflows.policies import tool_schedule_to_close
 from workflows.teams.routes import owners, stand_in, tries
 from workflows.teams.tree import (
@@ -42,6 +43,11 @@ def longest_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float
 def working_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], once: Collection[str] = ()) -> float:
     """The same without the time in which people are waited for."""
     return _Longest(team, tool_seconds, frozenset(once), thinking=False).of(node)
+
+
+def once_tools(plans: Mapping[str, NodePlan]) -> frozenset[str]:
+    """The tools of these agents and calls that are called at most once."""
+    return frozenset(tool for plan in plans.values() for tool in plan.once)
 
 
 def over_seconds(team: TeamSpec, node: Node, tool_seconds: Mapping[str, float], once: Collection[str]) -> float:

@@ -9,6 +9,7 @@ from activities.contracts.base import Line, Name, Schema, Text, WireModel
 from activities.contracts.grants import Grants
 from activities.contracts.mcp import McpServer
 from activities.contracts.people import Asking, Choice
+from activities.errors import ConfigurationInvalid
 from workflows.teams.agents import AgentSpec
 from workflows.teams.budget_spec import BudgetSpec
 
@@ -47,7 +48,15 @@ class NodeBase(WireModel):
     """What stands in where it fails: another node, or a constant, a skip, or the same agent on another tier."""
 
     def __rshift__(self, other: "Node") -> "PipelineNode":
-        """``a >> b``: one pipeline of all stages in a row; a pipeline that says anything of its own stays one of them."""
+        """``a >> b``: one pipeline of all stages in a row; a pipeline that says anything of its own stays one of them.
+
+        Raises:
+            ConfigurationInvalid: what follows is no node.
+        """
+        if not isinstance(other, NodeBase):
+            raise ConfigurationInvalid(
+                f"a stage of a pipeline is a node, not {other!r}"[:200], fix="chain nodes, as in agent('a') >> call('b')"
+            )
         return PipelineNode(stages=(*_stages(self), *_stages(other)))
 
 
