@@ -113,7 +113,11 @@ class ToolActivities:
                 if kept_for := await self._begin_undoing(request, told):
                     return ToolResponse(kept_for=kept_for, attempt=activity.info().attempt)
             info = activity.info()
-            accepted = taken(request.handoff, info.started_time, len(request.call.arguments.encode())) if request.handoff else None
+            accepted = (
+                taken(request.handoff, info.started_time, len(request.call.arguments.encode()))
+                if request.handoff
+                else None
+            )
             hashed, found = await self._records.newest(request.key, asked, ToolResponse)
             run_id, once = info.workflow_run_id or "", _is_once(request, profile)
             anew = found is not None and await self._repeats.stands_anew(request, hashed, found, run_id)

@@ -55,9 +55,7 @@ class Attendance:
     async def go_on(self, run: RunInput, handle: RunHandle, what: str) -> int:
         """To the end of a run that ``serve`` was called for already, and that was started, or is under way."""
         self._introduce(run, what)
-        return await self._to_its_end(
-            run, handle, pools_of(run.queues), again=f"`ostinato resume {run.workflow_id}`"
-        )
+        return await self._to_its_end(run, handle, pools_of(run.queues), again=f"`ostinato resume {run.workflow_id}`")
 
     async def _to_its_end(self, run: RunInput, handle: RunHandle, pools: list[str], *, again: str) -> int:
         run_id, client = run.workflow_id, self._session.client

@@ -66,7 +66,9 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
     return run.model_copy(update={**given, "people_seconds": people_seconds})
 
 
-async def admit_again(deployment: Deployment, old: RunInput, *, team: TeamSpec | None = None, provider: str = "") -> RunInput:
+async def admit_again(
+    deployment: Deployment, old: RunInput, *, team: TeamSpec | None = None, provider: str = ""
+) -> RunInput:
     """The input of a run once more, all names resolved with today's settings. Goal, snapshot and lineage stay.
 
     Args:

@@ -67,9 +67,7 @@ def start_options(run: RunInput) -> dict[str, Any]:
     }
 
 
-async def start_run(
-    client: Client, run: RunInput, *, place: Literal["attach", "again", "new"] = "attach"
-) -> RunHandle:
+async def start_run(client: Client, run: RunInput, *, place: Literal["attach", "again", "new"] = "attach") -> RunHandle:
     """Start an admitted run under the pattern of its root.
 
     Where there is a run of its id, it is attached to, if it is open. ``again``: it is replaced, if it has ended; ``new``:
@@ -108,9 +106,7 @@ async def read_input(client: Client, workflow_id: str, *, execution: str = "") -
         ) from error
 
 
-async def run_chain(
-    client: Client, workflow_id: str, *, last_only: bool = False, execution: str = ""
-) -> list[str]:
+async def run_chain(client: Client, workflow_id: str, *, last_only: bool = False, execution: str = "") -> list[str]:
     """The executions of a run, oldest first; several where it continued as new. Those past their retention are left out.
 
     ``execution`` is the run id of the last one; the newest of the workflow where it is empty.

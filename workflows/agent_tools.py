@@ -65,7 +65,10 @@ class ToolCalls:
                 raise result
         self._end_untaken(before, [(calls[i], answer) for i, answer in zip(others, answers, strict=True)])
         messages = {index: one.message for index, one in own.items()} | {
-            index: answer.message or ToolMessage(tool_call_id=calls[index].tool_call_id, tool=calls[index].tool, text=answer.text, is_error=True)
+            index: answer.message
+            or ToolMessage(
+                tool_call_id=calls[index].tool_call_id, tool=calls[index].tool, text=answer.text, is_error=True
+            )
             for index, answer in zip(others, answers, strict=True)
         }
         wrong = [message.text for index in own if (message := own[index].message).is_error]

@@ -105,7 +105,9 @@ def made(step: StepContext, node: Node, task: Task) -> Handoff:
         version=frame.state.version,
         given=tuple(key for key in node.needs if key in task.inputs),
         needs=node.needs,
-        completed=(*(before.completed if before else ()), *(commit.key for commit in frame.state.commits))[-MAX_LISTED:],
+        completed=(*(before.completed if before else ()), *(commit.key for commit in frame.state.commits))[
+            -MAX_LISTED:
+        ],
         pending=(*frame.pending, *(before.pending if before else ()))[:MAX_LISTED],
         constraints=constraints(step, node),
         decisions=((*before.decisions, *frame.log) if before else tuple(frame.log))[-MAX_LISTED:],
@@ -180,7 +182,9 @@ def not_taken(step: StepContext, node: Node, error: HandoffRejected) -> RunResul
 def arrived(task: Task, handoff: Handoff) -> HandoffReport:
     """How a handoff went to a pattern, which has no first activity: that its workflow has begun is the yes."""
     milliseconds = max(0, round((workflow.time() - handoff.offered_at) * 1000))
-    return received(handoff, Acceptance(milliseconds=milliseconds, size_bytes=len(task.model_dump_json().encode())), None)
+    return received(
+        handoff, Acceptance(milliseconds=milliseconds, size_bytes=len(task.model_dump_json().encode())), None
+    )
 
 
 def unanswered(handoff: Handoff, failure: FailureDetail, *, sent: bool) -> HandoffReport:

@@ -262,7 +262,9 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         usage = result.usage if error.cause and isinstance(error.cause, ApplicationError) else None
     finally:
         grant.settle(usage, short=result.short if result else "")
-    step.frame.note(handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes, log=result.log)
+    step.frame.note(
+        handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes, log=result.log
+    )
     if result.status is RunStatus.FAILED:
         stop_if_requested()
     state = AgentState(usage=result.usage)

@@ -16,8 +16,7 @@ with the line that raised it. Messages: yours. History: what its steps take.
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from temporalio import workflow
 
@@ -32,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import failure_of, stop_if_requested
     from workflows.frame import Frame
     from workflows.nodes import run_node
+    from workflows.own_code import CodeOnALead, ForEver
     from workflows.own_output import as_output
     from workflows.results import together
     from workflows.stages import inline_stages, stage_task, unread
@@ -65,7 +65,7 @@ async def to_its_end(run: RunInput, work: Callable[["Steps"], Awaitable[JsonValu
     async def all_of_it(frame: Frame) -> RunResult:
         steps = Steps(frame)
         output, failure = None, None
-        code = asyncio.ensure_future(_Left(work(steps), steps))
+        code = asyncio.ensure_future(CodeOnALead(work(steps), steps))
         try:
             async with asyncio.timeout(max(0.0, steps.seconds_left + GRACE_SECONDS)):
                 await workflow.wait_condition(lambda: code.done() or steps.refused is not None)
@@ -108,6 +108,11 @@ class Steps:
         """Why no step is begun any more: who asks for one waits until the workflow has ended."""
         self.gone = False
         """The code is left where it stands."""
+
+    @property
+    def is_over(self) -> bool:
+        """No step is begun any more."""
+        return self.refused is not None
 
     @property
     def goal(self) -> str:
@@ -240,7 +245,7 @@ class Steps:
         What is refused never comes back, so that no code goes round in a circle without giving way.
         """
         if self.gone or self.refused:
-            await _ForEver()
+            await ForEver()
         if self.seconds_left <= 0:
             self.refused = self.too_late()
         elif self._asked >= self.node.max_steps:
@@ -249,7 +254,7 @@ class Steps:
                 fix=f"raise max_steps of {self.node.name!r}, or bound its loops",
             )
         if self.refused:
-            await _ForEver()
+            await ForEver()
         self._asked += 1
 
     async def _run(self, name: str, node: Node, task: Task) -> RunResult:
@@ -273,46 +278,6 @@ class Steps:
         self._under_way.discard(step)
         if not step.cancelled() and step.exception() is None:
             self._results.append(step.result())
-
-
-class _Left:
-    """The code, run so that it can be left where it stands: what catches everything cannot keep a run from ending.
-
-    It is told once that it is over, and may tidy up; what it awaits after that is not waited for.
-    """
-
-    def __init__(self, code: Awaitable[JsonValue], steps: Steps) -> None:
-        self._code, self._steps = code, steps
-
-    def __await__(self) -> Generator[Any, None, JsonValue]:
-        code = self._code.__await__()
-        error: BaseException | None = None
-        while True:
-            try:
-                awaited = code.throw(error) if error else code.send(None)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return] # what the code returns, looked at later
-            if error and self._steps.gone:
-                raise error
-            try:
-                yield awaited
-                error = None
-            except BaseException as thrown:
-                error = thrown
-                # Nobody but a worker that evicts the workflow cancels it before it is over.
-                self._steps.gone = self._steps.gone or self._steps.refused is None
-
-
-class _ForEver:
-    """Is never over: code that catches everything and asks again waits again, even while it is thrown away."""
-
-    def __await__(self) -> Generator[Any, None, None]:
-        try:
-            never = asyncio.get_running_loop().create_future()
-        except RuntimeError:  # it is being closed, outside of any loop: giving way once ends that
-            yield None
-        else:
-            yield from never
 
 
 def _located(failure: FailureDetail, error: Exception) -> FailureDetail:

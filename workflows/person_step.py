@@ -40,9 +40,7 @@ async def run_person(step: StepContext, node: PersonNode) -> RunResult:
         noted |= _reports(step, node, decision)
         if decision.choice is Choice.REJECT:
             why = f": {decision.reason}" if decision.reason else ""
-            raise NotAllowed(
-                f"{decision.by} rejected {node.name!r}{why}", fix=after_a_no()
-            )
+            raise NotAllowed(f"{decision.by} rejected {node.name!r}{why}", fix=after_a_no())
         noted["output"] = (
             _given(step).get("input", "approved") if decision.choice is Choice.APPROVE else decision.answer
         )

@@ -58,6 +58,7 @@ def tool_schedule_to_close(timeout_seconds: float) -> timedelta:
     """All attempts and their back-off (0.2 + 1 + 5 s), and as much again in the queue."""
     return 2 * (TOOL_ATTEMPTS * tool_start_to_close(timeout_seconds) + timedelta(seconds=7))
 
+
 DECISION_START_TO_CLOSE = timedelta(seconds=25)
 """Reading or writing one record: up to two operations of the store at 10 s each, and their margin."""
 DECISION_SCHEDULE_TO_CLOSE = timedelta(days=1)

@@ -60,7 +60,10 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
     if run.task is not None:
         return whole
     return whole.model_copy(
-        update={"missing": (*run.missing, *whole.missing)[-MAX_MISSING:], "notes": (*run.notes, *whole.notes)[-MAX_NOTES:]}
+        update={
+            "missing": (*run.missing, *whole.missing)[-MAX_MISSING:],
+            "notes": (*run.notes, *whole.notes)[-MAX_NOTES:],
+        }
     )
 
 

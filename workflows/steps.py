@@ -143,7 +143,9 @@ async def find_decision(request: DecisionRecord) -> DecisionRecord:
     Raises:
         ActivityError: read it with ``workflows.failures``.
     """
-    return await workflow.execute_activity_method(HumanActivities.find, request, summary="look for a decision", **_DECISION)
+    return await workflow.execute_activity_method(
+        HumanActivities.find, request, summary="look for a decision", **_DECISION
+    )
 
 
 async def record_decision(request: DecisionRecord) -> DecisionRecord:

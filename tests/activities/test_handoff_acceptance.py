@@ -68,7 +68,8 @@ async def test_an_acceptance_is_measured_from_the_offer_to_the_start_by_one_cloc
     assert answer.text == "Hello."
     assert answer.accepted is not None
     assert answer.accepted.milliseconds == 25
-    assert answer.accepted.size_bytes == len(OFFER.model_dump_json())
+    given = len(UserMessage(text="Hi.").model_dump_json())
+    assert answer.accepted.size_bytes == len(OFFER.model_dump_json()) + given, "the prompt is handed over too"
 
 
 @pytest.mark.parametrize(
@@ -173,6 +174,6 @@ def test_an_acceptance_takes_less_than_a_millisecond() -> None:
         began = time.perf_counter()
         assert missing_tools(specs, KNOWN) is None
         assert unfit(full, Amounts(model_calls=1), NOW) is None
-        assert taken(full, NOW).size_bytes > 12_000
+        assert taken(full, NOW, 0).size_bytes > 12_000
         took.append(time.perf_counter() - began)
     assert sorted(took)[100] < 0.001

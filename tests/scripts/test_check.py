@@ -77,7 +77,9 @@ def test_a_worst_case_above_the_budget_is_a_warning_and_no_error(
 ) -> None:
     file = tmp_path / "tight.yaml"
     agents = "agents:\n  writer: {instructions: Write.}\n"
-    file.write_text(f"team: tight\n{agents}root: {{kind: agent, agent: writer, budget: {{model_calls: 5, seconds: 9}}}}\n")
+    file.write_text(
+        f"team: tight\n{agents}root: {{kind: agent, agent: writer, budget: {{model_calls: 5, seconds: 9}}}}\n"
+    )
     code, out, err = checked(capsys, str(file))
     assert code == 0
     assert (

@@ -8,7 +8,19 @@ from pathlib import Path
 
 from tests.scripts.support import ASK, QUESTION, Cli, interrupt, until
 
-KEYS = {"run_id", "workflow_id", "status", "output", "artifacts", "usage", "steps", "agents", "effects", "missing", "notes"}
+KEYS = {
+    "run_id",
+    "workflow_id",
+    "status",
+    "output",
+    "artifacts",
+    "usage",
+    "steps",
+    "agents",
+    "effects",
+    "missing",
+    "notes",
+}
 USAGE = {"input_tokens", "output_tokens", "cost_usd", "model_calls", "tool_calls"}
 STEP = {"agent", "step", "status", "attempts", "tokens", "cost_usd", "milliseconds", "model", "task", "reason"}
 

@@ -86,10 +86,25 @@ asking = {people = ["petra"], seconds = 3600}
         ("{tool: add}", 2, "the field 'verdict' is missing", "add verdict:"),
         ("{tool: add, tool: add, verdict: block}", 2, "stands here twice", "keep one"),
         ("{tool: 5, verdict: block}", 2, "", ""),
-        ("{tool: add, verdict: ask, asking: {people: [a], escalate_to: [b]}}", 2, "escalate_seconds is not given", "give"),
+        (
+            "{tool: add, verdict: ask, asking: {people: [a], escalate_to: [b]}}",
+            2,
+            "escalate_seconds is not given",
+            "give",
+        ),
         ("{tool: add, verdict: ask, asking: {seconds: 9, escalate_seconds: 10}}", 2, "ends after 9 s", "smaller"),
-        ("{tool: add, verdict: ask, asking: {default: edit}}", 2, "asking.default: the default edit needs", "default_answer"),
-        ("{tool: add, verdict: ask, asking: {default: answer, default_answer: yes}}", 2, "not decided by answer", "approve"),
+        (
+            "{tool: add, verdict: ask, asking: {default: edit}}",
+            2,
+            "asking.default: the default edit needs",
+            "default_answer",
+        ),
+        (
+            "{tool: add, verdict: ask, asking: {default: answer, default_answer: yes}}",
+            2,
+            "not decided by answer",
+            "approve",
+        ),
         ("{tool: add, verdict: ask, asking: {people: ['t/a@1']}}", 2, "asking: 't/a@1' cannot be asked", "people"),
     ],
 )
@@ -176,7 +191,9 @@ async def test_a_client_that_knows_the_policy_foresees_what_it_will_say(deployme
         "  - {tool: post, verdict: proceed}\n"
     )
     knows = replace(deployment, settings=deployment.settings.model_copy(update={"policy": path}))
-    team = one_agent(tools=["send_mail", "book_room", "add", "post"]).model_copy(update={"people": Asking(seconds=7200)})
+    team = one_agent(tools=["send_mail", "book_room", "add", "post"]).model_copy(
+        update={"people": Asking(seconds=7200)}
+    )
     order = RunOrder(goal="Do it.", run_id="foreseen")
     run, plain = await admit(knows, team, order), await admit(deployment, team, order)
     assert run.notes == (

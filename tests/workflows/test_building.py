@@ -1,6 +1,7 @@
 """Teams in Python are the teams of files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,10 @@ def test_a_pipeline_that_says_anything_of_its_own_stays_whole() -> None:
     assert [node_key(stage) for stage in named.stages] == ["first", "c"]
 
 
-WRONG = {
+NOTHING: Any = None
+WRONG: dict[str, Any] = {
     "none in a row": (
-        lambda: agent("a") >> None,  # type: ignore[operator] # the mistake is meant
+        lambda: agent("a") >> NOTHING,
         "a stage of a pipeline is a node, not None",
         "chain nodes, as in agent('a') >> call('b')",
     ),
@@ -110,7 +112,7 @@ WRONG = {
 def test_a_mistake_is_a_sentence_and_a_fix(name: str) -> None:
     make, message, fix = WRONG[name]
     with pytest.raises(ConfigurationInvalid) as caught:
-        make()  # type: ignore[operator] # several signatures
+        make()
     assert message in str(caught.value)
     assert fix in caught.value.fix
 

@@ -79,7 +79,9 @@ async def with_other_models(
     fewer = replace(whole, tools={name: tool for name, tool in whole.tools.items() if name != without})
     providers: dict[str, ModelProvider] = {"openai": first, "anthropic": second}
     async with (
-        running_pools(whole, [n for n in ("workflows", "models-openai", "models-anthropic") if n not in lacking], providers),
+        running_pools(
+            whole, [n for n in ("workflows", "models-openai", "models-anthropic") if n not in lacking], providers
+        ),
         running_pools(fewer, lacking, providers),
     ):
         yield Bench(whole, first)
@@ -275,7 +277,9 @@ async def test_constraints_are_in_every_prompt_and_the_rest_of_the_handoff_in_th
 
 
 def test_a_prompt_makes_room_for_its_constraints_and_what_is_cut_says_so() -> None:
-    handoff = Handoff(task_id="a", needs=("b", "c", "d"), given=("b", "c", "d"), constraints=("No names.", "One\nline."))
+    handoff = Handoff(
+        task_id="a", needs=("b", "c", "d"), given=("b", "c", "d"), constraints=("No names.", "One\nline.")
+    )
     values = {"b": "y" * MAX_TEXT, "c": "short", "d": "z" * 1000}
     task = told(AgentNode(agent="a"), Task(prompt="x" * MAX_TEXT), handoff, values)
     prompt, part = task.prompt, MAX_TEXT // 2 - 2000
@@ -353,8 +357,8 @@ async def test_a_nested_pattern_takes_its_handoff_too_and_every_one_has_the_runs
     (report,) = [r for r in result.handoffs if r.receiver == "t/write@1"]
     assert report.size_bytes > 400
     assert any("inside" in line for line in result.log), "what was decided inside is known outside"
-    last = next(c for c in bench.provider.calls if c.instructions == "You stand-in.").messages[0].text
-    assert "inside" in last
+    outer = next(c for c in bench.provider.calls if c.instructions == "You stand-in.").messages[0].text
+    assert "inside" in outer
     told_inside = said_to(bench, "write")
     assert "What is done:\n- found" in told_inside
     assert "What follows:\n- stand-in" in told_inside

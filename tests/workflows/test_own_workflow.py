@@ -135,8 +135,14 @@ async def test_a_failed_step_that_is_caught_makes_the_result_partial(own: Own) -
 FAILURES = {
     "swallow": (FailureKind.LIMIT_EXCEEDED, "the workflow 'own' makes more than 4 steps"),
     "swallow all": (FailureKind.LIMIT_EXCEEDED, "the workflow 'own' makes more than 4 steps"),
-    "result": (FailureKind.CONFIGURATION_INVALID, "the workflow 'own' returns a RunResult, which is no JSON value (own_"),
-    "tuple": (FailureKind.CONFIGURATION_INVALID, "the workflow 'own' returns a tuple at pair[0], which is no JSON value"),
+    "result": (
+        FailureKind.CONFIGURATION_INVALID,
+        "the workflow 'own' returns a RunResult, which is no JSON value (own_",
+    ),
+    "tuple": (
+        FailureKind.CONFIGURATION_INVALID,
+        "the workflow 'own' returns a tuple at pair[0], which is no JSON value",
+    ),
     "nan": (FailureKind.CONFIGURATION_INVALID, "the workflow 'own' returns the number nan at [1], which is no JSON"),
     "for ever": (FailureKind.LIMIT_EXCEEDED, "the workflow 'own' makes more than 4 steps"),
     "wait": (FailureKind.DEADLINE_EXCEEDED, "the workflow 'own' did not end within 1 s"),

@@ -114,7 +114,9 @@ async def test_an_input_too_long_for_a_prompt_says_so_and_a_call_gets_all_of_it(
 async def test_a_result_that_is_too_long_to_pass_on_fails_its_step_and_says_so(workers: Workers) -> None:
     """A part of it would be read as the whole by the next step, or as broken JSON."""
     async with workers(echoing) as bench:
-        result = await bench.run(team(call("big", "big", size=300_000), call("echo", "echo", text="$big")), "go")
+        result = await bench.run(
+            team(call("big", "big", size=300_000), call("echo", "echo", text="$big"), agents={}), "go"
+        )
     assert result.failure
     assert result.failure.kind is FailureKind.PAYLOAD_TOO_LARGE
     assert result.failure.message.startswith("the tool 'big' returned 300,000 bytes; at most 262,144 are passed on")

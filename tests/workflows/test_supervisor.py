@@ -399,6 +399,6 @@ async def test_a_decomposition_that_is_too_long_says_so(workers: Workers) -> Non
     async with workers(in_order()) as bench:
         result = await bench.run(team(split=split))
     assert result.failure
-    assert result.failure.kind is FailureKind.LIMIT_EXCEEDED
-    assert "'big' returned more than 262,144 characters" in result.failure.message
+    assert result.failure.kind is FailureKind.PAYLOAD_TOO_LARGE
+    assert "'big' returned 300,000 bytes" in result.failure.message
     assert result.failure.fix

@@ -62,7 +62,11 @@ def _twice(view: TeamView) -> Findings:
                 "give each call, pattern and agent a name of its own",
             )
     for place in view.places:
-        if place.role in {"stages", "nodes"} and place.above and isinstance(place.above.node.fallback, NodeBase | TierFallback):
+        if (
+            place.role in {"stages", "nodes"}
+            and place.above
+            and isinstance(place.above.node.fallback, NodeBase | TierFallback)
+        ):
             key = node_key(place.node) if place.role == "stages" else place.at[-1]
             if key == "fallback":
                 yield Finding(

@@ -45,7 +45,10 @@ async def _work(frame: Frame) -> RunResult:
         raise ConfigurationInvalid(f"the workflow 'agent' is no {node.kind}", fix="start it as its kind says")
 
     def boundary(state: AgentState) -> None:
-        held = {"done": tuple(report for report in frame.done if not report.earlier), "decisions": tuple(frame.decisions)}
+        held = {
+            "done": tuple(report for report in frame.done if not report.earlier),
+            "decisions": tuple(frame.decisions),
+        }
         continue_when_long(frame.run, state.model_copy(update=held))
 
     return await run_own(frame, node, state=frame.run.state, boundary=boundary)

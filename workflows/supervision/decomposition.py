@@ -7,7 +7,6 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue, TypeAdapter, ValidationError
 
-    from activities.contracts.base import MAX_TEXT
     from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.frame import Frame
@@ -123,8 +122,6 @@ class Decomposition:
         self.results.append(result)
         if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and isinstance(node, AgentNode)):
             raise StepFailed(result)
-        if isinstance(node, CallNode):
-            check_whole(node, result)
         return result.output
 
     def _check_types(self, specs: Sequence[SubtaskSpec]) -> None:
@@ -133,19 +130,6 @@ class Decomposition:
                 raise ConfigurationInvalid(
                     f"there is no worker type {spec.type[:100]!r}", fix=f"known are: {', '.join(self._node.workers)}"
                 )
-
-
-def check_whole(call: CallNode, result: RunResult) -> None:
-    """Refuse to decide on a part of a tool's answer.
-
-    Raises:
-        LimitExceeded: it is longer than what a workflow takes.
-    """
-    if result.status is RunStatus.PARTIAL:
-        raise LimitExceeded(
-            f"the tool {call.tool!r} returned more than {MAX_TEXT:,} characters",
-            fix="let it return less, or smaller parts",
-        )
 
 
 class StepFailed(Exception):

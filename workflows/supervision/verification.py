@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.nodes import run_node
     from workflows.phases import PhaseClock
     from workflows.supervision import prompts
-    from workflows.supervision.decomposition import StepFailed, check_whole
+    from workflows.supervision.decomposition import StepFailed
     from workflows.supervision.dispatch import Subtask
     from workflows.teams.tree import CallNode, Node, SupervisorNode
 
@@ -96,7 +96,6 @@ class Verification:
                 # The gate decides without it, and the result says that nobody else has looked.
                 self.missing.append(f"the review of draft {number}: {failed}")
         decision = await self._step(gate, "gate", number, Task(prompt=self._goal, inputs={**inputs, "review": review}))
-        check_whole(gate, decision)
         try:
             return GateDecision.model_validate(decision.output)
         except ValidationError as error:

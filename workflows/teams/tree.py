@@ -55,7 +55,8 @@ class NodeBase(WireModel):
         """
         if not isinstance(other, NodeBase):
             raise ConfigurationInvalid(
-                f"a stage of a pipeline is a node, not {other!r}"[:200], fix="chain nodes, as in agent('a') >> call('b')"
+                f"a stage of a pipeline is a node, not {other!r}"[:200],
+                fix="chain nodes, as in agent('a') >> call('b')",
             )
         return PipelineNode(stages=(*_stages(self), *_stages(other)))
 
