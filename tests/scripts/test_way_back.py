@@ -49,6 +49,7 @@ class Site:
 
 @pytest.fixture
 async def site(server: ServerInfo, new_user: Callable[[], Cli], effects: Path) -> AsyncIterator[Site]:
+    effects.write_text("")  # tests before this one in the same process share the file
     cli, namespace = new_user(), await new_namespace(server, timedelta(days=1))
     cli.extra |= {
         "TEMPORAL_ADDRESS": server.address,
