@@ -61,7 +61,9 @@ def check(outcome: Outcome, point: str) -> None:
     # A death before the request counts as lost too: nobody can tell it from one during the request.
     if point not in {"before:1", "before:4", "before:6"}:
         assert (outcome.result.usage.unsettled_tokens > 0) is lost
-    assert outcome.result.usage.tool_calls == 3
+    # Attempts of tools that the death caught count too: two of them run side by side.
+    caught = 2 if point.endswith((":2", ":3", ":5", ":book_room")) else 0
+    assert 3 <= outcome.result.usage.tool_calls <= 3 + caught
 
 
 @pytest.mark.parametrize("point", ["none", *POINTS])

@@ -83,7 +83,7 @@ def test_a_supervised_run_is_watched_live_with_everything_nested(cli: Cli) -> No
     out, err = run.communicate(timeout=60)
     assert run.returncode == 3, err  # partial: the clumsy one was given up
     assert "boss/s1-2/s1-1 inner: wait_at_gate: done" in err
-    assert "boss/s1-3/2 clumsy: stumble: done" in err
+    assert "boss/s1-3/2 clumsy: stumble: failed: RuntimeError" in err
     assert '"given_up"' in out
 
     said, _ = plain.communicate(timeout=60)

@@ -108,13 +108,14 @@ async def test_results_of_every_size_arrive(workers: Workers, size: int) -> None
     assert result.steps[0].attempts == 1
 
 
-async def test_a_call_node_says_that_its_result_is_cut(workers: Workers) -> None:
+async def test_a_call_node_says_that_its_result_is_too_long(workers: Workers) -> None:
     async with workers(in_order()) as bench:
         whole = await bench.run(one_call("big", {"size": 200_000}))
         cut = await bench.run(one_call("big", {"size": 300_000}))
     assert (whole.status, len(str(whole.output))) == (RunStatus.COMPLETE, 200_000)
-    assert cut.status is RunStatus.PARTIAL
-    assert "300,000 bytes" in cut.missing[0]
+    assert cut.failure
+    assert cut.failure.kind is FailureKind.PAYLOAD_TOO_LARGE
+    assert "300,000 bytes" in cut.failure.message
 
 
 @pytest.mark.parametrize("text", ['"\\ud800"', "[" * 300 + "]" * 300, "[" * 20_000 + "]" * 20_000])
