@@ -39,7 +39,8 @@ def with_needs(step: StepContext, node: Node, task: Task) -> Task:
     """
     here = known(step)
     wanted = here if _may_read_all(step, node) else {key: here[key] for key in declared(node) if key in here}
-    return task.model_copy(update={"inputs": {**_trimmed(step, node, task), **wanted}})
+    # What the pattern itself offers stands before what it was given: a nested pattern has its own ``$task``.
+    return task.model_copy(update={"inputs": {**wanted, **_trimmed(step, node, task)}})
 
 
 def given_to(task: Task) -> JsonValue:
