@@ -33,6 +33,21 @@ def model_span(provider: str, model: str) -> Iterator[trace.Span]:
 
 
 @contextmanager
+def embedding_span(provider: str, model: str) -> Iterator[trace.Span]:
+    """A span around one request to an embedding model."""
+    operation = "embeddings"
+    attributes = {"gen_ai.operation.name": operation, "gen_ai.provider.name": provider, "gen_ai.request.model": model}
+    with _tracer.start_as_current_span(
+        f"{operation} {model}",
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        yield span
+
+
+@contextmanager
 def tool_span(tool: str) -> Iterator[trace.Span]:
     """A span around one call of a tool."""
     attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool}

@@ -9,7 +9,6 @@ from workflows.teams.tree import (
     ConstantFallback,
     Node,
     PersonNode,
-    PipelineNode,
     SupervisorNode,
     TeamSpec,
     WorkflowNode,
@@ -59,14 +58,11 @@ class _Chart:
 
 def _arrows(node: Node, name: str, places: list[str]) -> Iterator[str]:
     ids = {where: f"{name}_{index}" for index, where in enumerate(places)}
-    match node:
-        case PipelineNode():
-            for one, other in zip(ids.values(), list(ids.values())[1:], strict=False):
-                yield f"{one} --> {other}"
-        case SupervisorNode():
-            yield from _in_supervisor(node, ids)
-        case _:
-            pass
+    if isinstance(node, SupervisorNode):
+        yield from _in_supervisor(node, ids)
+        return
+    for part in node.parts():
+        yield from (f"{ids[before]} --> {ids[part.place]}" for before in part.before if before in ids)
 
 
 def _in_supervisor(node: SupervisorNode, ids: dict[str, str]) -> Iterator[str]:

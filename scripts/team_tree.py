@@ -8,15 +8,12 @@ from activities.contracts.budgets import COUNTED, Amounts
 from activities.contracts.grants import Grants
 from workers.checks.findings import Place, TeamView
 from workflows.teams.bounds import longest_seconds, once_tools, working_seconds
-from workflows.teams.routes import tries
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
     Node,
+    PatternBase,
     PersonNode,
-    PipelineNode,
-    SupervisorNode,
-    WorkflowNode,
     node_name,
     plan_name,
 )
@@ -26,6 +23,21 @@ MAX_LINES = 400
 """Nodes that are shown as text; JSON has them all."""
 MAX_LISTED = 6
 """Tools that one line names."""
+_BOUNDS = (
+    "rounds",
+    "iterations",
+    "max_subtasks",
+    "max_tasks",
+    "max_branches",
+    "max_events",
+    "max_hops",
+    "max_depth",
+    "max_steps",
+    "max_parallel",
+    "corrections",
+    "seconds",
+)
+"""What a pattern may declare as its bounds, in the order of a line."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +154,10 @@ class TeamTree:
                 bounds = {name: getattr(limits, name) for name in names}
             case CallNode():
                 bounds = {"seconds": self._view.tool_seconds.get(node.tool, 60.0)}
-            case SupervisorNode():
-                names = ("rounds", "max_subtasks", "max_parallel", "corrections", "seconds")
-                bounds = {name: getattr(node, name) for name in names}
             case PersonNode():
                 bounds = {"seconds": (node.asking or self._view.team.people).seconds}
-            case PipelineNode():
-                bounds = {"seconds": node.seconds}
-            case WorkflowNode():
-                bounds = {"max_steps": node.max_steps, "seconds": node.seconds}
+            case PatternBase():
+                bounds = {name: getattr(node, name) for name in _BOUNDS if hasattr(node, name)}
         return bounds if node.timeout_seconds is None else {**bounds, "timeout_seconds": node.timeout_seconds}
 
     def _object(self, row: _Row) -> dict[str, Any]:
@@ -187,29 +194,16 @@ def _granted(grants: Grants) -> str:
 
 def _role(place: Place) -> str:
     """``worker research`` and the like."""
-    names = {"workers": "worker", "nodes": "node"}
-    return (
-        f"{names[place.role]} {place.at[len(place.above.at) + 1]}"
-        if place.role in names and place.above
-        else place.role
-    )
+    named = {"workers": "worker", "nodes": "node", "branches": "branch", "routes": "route"}
+    named |= {"debaters": "debater", "executors": "executor", "peers": "peer"}
+    if place.role not in named or place.above is None:
+        return place.role
+    return f"{named[place.role]} {place.at[len(place.above.at) + 1]}"
 
 
 def _times(place: Place) -> int:
     """How often a pattern runs a node of it at most."""
-    above = place.above.node if place.above else None
-    if isinstance(above, WorkflowNode) and place.role == "nodes":
-        return above.max_steps
-    if not isinstance(above, SupervisorNode) or place.role == "fallback":
-        return 1
-    if place.role in {"planner", "split"}:
-        return above.rounds
-    if place.role != "workers":
-        return 1 + above.corrections if above.gate else 1
-    worker = place.at[-2]
-    if above.subtasks:
-        return sum(tries(above, spec.type, spec.attempts)[worker] for spec in above.subtasks)
-    return above.max_subtasks * max(tries(above, worker_type)[worker] for worker_type in above.workers)
+    return place.part.most if place.part else 1
 
 
 def _worst(row: _Row) -> dict[str, float]:

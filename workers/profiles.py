@@ -57,11 +57,24 @@ def build_profiles(team: TeamSpec, settings: Settings, tools: Tools, provider: s
         given = {"tools": (*profile.tools, *platform), "grants": grants.get(name, {})}
         profiles[name] = profile.model_copy(update=given)
     for node in walk(team.root):
-        if isinstance(node, AgentNode) and node.tier:
-            agent = team.agents[node.agent].model_copy(update={"tier": node.tier, "model": None})
-            models = resolve_models(node.agent, agent, settings, provider)
-            profiles[plan_name(node)] = profiles[node.agent].model_copy(update={"models": models})
+        if isinstance(node, AgentNode) and plan_name(node) not in profiles:
+            profiles[plan_name(node)] = _varied(profiles[node.agent], team.agents[node.agent], node, settings, provider)
     return profiles
+
+
+def _varied(
+    profile: AgentProfile, agent: AgentSpec, node: AgentNode, settings: Settings, provider: str
+) -> AgentProfile:
+    """An agent's profile in a place that says something of its own."""
+    given: dict[str, object] = {}
+    if node.tier:
+        on_tier = agent.model_copy(update={"tier": node.tier, "model": None})
+        given["models"] = resolve_models(node.agent, on_tier, settings, provider)
+    if node.temperature is not None:
+        given["temperature"] = node.temperature
+    if node.persona:
+        given["instructions"] = f"{profile.instructions}\n\n{node.persona}"
+    return profile.model_copy(update=given)
 
 
 def _profile(identity: str, name: str, agent: AgentSpec, tools: Tools, models: tuple[ModelChoice, ...]) -> AgentProfile:

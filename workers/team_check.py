@@ -1,4 +1,4 @@
-"""Checks a team before anything is spent, and completes what the platform gives: a planner's output contract."""
+"""Checks a team before anything is spent, and completes what the platform gives: the contracts of planners and judges."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -12,33 +12,30 @@ from workers.checks.findings import At, Check, Finding, TeamView, Weight
 from workers.checks.names import looks, names
 from workers.checks.people import people
 from workers.checks.reach import reach
-from workers.checks.supervisors import planner_contract, supervisors
+from workers.checks.roles import completed, roles
+from workers.checks.supervisors import supervisors
 from workers.checks.tools import grants, tools
 from workers.team_file import line_of
 from workers.team_yaml import Lines
-from workflows.teams.tree import SupervisorNode, TeamSpec
+from workflows.teams.tree import TeamSpec
 
 MAX_FINDINGS = 50
 """Findings of one check that are told: who mends so many looks again."""
 
-_SHAPE: tuple[Check, ...] = (names, supervisors)
+_SHAPE: tuple[Check, ...] = (names, supervisors, roles)
 """What the others build on."""
 _PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach)
 
 
 def complete(team: TeamSpec) -> TeamSpec:
-    """The team with its planners' contracts. Completing twice changes nothing.
+    """The team with the contracts that patterns give to their agents. Completing twice changes nothing.
 
     Raises:
         ConfigurationInvalid: the first thing in the shape of the tree that cannot work.
     """
-    refuse(_run(TeamView(team), _SHAPE))
-    agents = dict(team.agents)
-    for place in TeamView(team).places:
-        if isinstance(place.node, SupervisorNode) and place.node.planner:
-            agent = agents[place.node.planner]
-            agents[place.node.planner] = agent.model_copy(update={"output": planner_contract(place.node)})
-    return team.model_copy(update={"agents": agents})
+    view = TeamView(team)
+    refuse(_run(view, _SHAPE))
+    return completed(view)
 
 
 def check_parts(team: TeamSpec, tools: Mapping[str, Tool]) -> None:

@@ -139,7 +139,7 @@ async def _attempted(step: StepContext, node: Node, task: Task, *, inline: bool 
     end = earliest(frame.deadline, after(began, task.seconds), over)
     step = replace(step, account=account_of(step, node, inline=inline))
     try:
-        result = await _offer(step, node, within(task, end), inline=inline)
+        result = step.accept(await _offer(step, node, within(task, end), inline=inline))
     except OstinatoError as error:
         failure = failure_of(error, agent=node_name(node), step=step.path)
         result = RunResult(status=RunStatus.FAILED, failure=failure)

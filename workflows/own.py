@@ -28,13 +28,15 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, DeadlineExceeded, LimitExceeded
     from workflows import lifecycle
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.deadlines import within
     from workflows.failures import failure_of, stop_if_requested
     from workflows.frame import Frame
     from workflows.nodes import run_node
     from workflows.own_code import CodeOnALead, ForEver
     from workflows.own_output import as_output
     from workflows.results import together
-    from workflows.stages import inline_stages, stage_task, unread
+    from workflows.stages import shown, unread
+    from workflows.teams.bounds import inline_places
     from workflows.teams.problems import nearest
     from workflows.teams.tree import AgentNode, CallNode, Node, WorkflowNode, node_key
 
@@ -96,9 +98,7 @@ class Steps:
         ends = workflow.time() + node.seconds
         self._deadline = ends if frame.deadline is None else min(ends, frame.deadline)
         self.seconds = self._deadline - workflow.time()
-        names = list(node.nodes)
-        inline = inline_stages(frame.run.team, list(node.nodes.values()), node.max_steps)
-        self._inline = {names[index] for index in inline}
+        self._inline = inline_places(frame.run.team, node)
         self._made: Counter[str] = Counter()
         self._asked = 0
         self._results: list[RunResult] = []
@@ -237,7 +237,8 @@ class Steps:
         return self.node.nodes[name]
 
     def _task(self, prompt: str, given: JsonValue) -> Task:
-        return stage_task(prompt or self.goal, given, self.seconds_left)
+        task = Task(prompt=shown(prompt or self.goal, given), goal=prompt or self.goal, inputs={"input": given})
+        return within(task, self._deadline)
 
     async def _one_more(self) -> None:
         """Count a step that is asked for, also where its arguments are wrong: every loop over steps has a bound.
@@ -262,7 +263,9 @@ class Steps:
         # No node is named so: a name has no dot.
         part = name if self._made[name] == 1 else f"{name}.{self._made[name]}"
         task = task.model_copy(update={"key": node.key or name})
-        step = asyncio.ensure_future(run_node(self.frame.step(part), node, task, inline=name in self._inline))
+        step = asyncio.ensure_future(
+            run_node(self.frame.step(part), node, task, inline=f"nodes.{name}" in self._inline)
+        )
         self._under_way.add(step)
         step.add_done_callback(self._settle)
         result = await step

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.steps import StepKey
     from workflows.budget import Account
-    from workflows.contracts import RunInput, Task
+    from workflows.contracts import RunInput, RunResult, Task
     from workflows.progress import Board
 
 
@@ -31,6 +31,8 @@ class StepContext:
     """What it draws on; the workflow's where absent."""
     paused: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered while a person is asked: that is nobody's own time."""
+    accept: Callable[["RunResult"], "RunResult"] = lambda result: result
+    """What its pattern makes of whoever did it: where that is a failure, the fallback stands in."""
 
     @property
     def run(self) -> RunInput:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from activities.contracts.base import Schema
 from activities.contracts.calls import FinishReason
@@ -55,3 +55,39 @@ class ModelProvider(Protocol):
 
     async def aclose(self) -> None:
         """Close connections. Idempotent."""
+
+
+@dataclass(frozen=True)
+class EmbedCall:
+    """One request to one embedding model."""
+
+    model: str
+    texts: Sequence[str]
+    """None of them blank, each of at most 8,000 bytes: as many tokens at most, and the usual models take 8,192."""
+    timeout_seconds: float = 60.0
+    """Bound of the HTTP request, less than the activity's start-to-close timeout."""
+
+
+@dataclass(frozen=True)
+class EmbedAnswer:
+    """One vector a text, in their order, as the provider gave them: whoever asked looks whether they are any."""
+
+    vectors: Sequence[Sequence[float]]
+    input_tokens: int = 0
+    """0 where the provider does not count."""
+
+
+@runtime_checkable
+class EmbeddingProvider(Protocol):
+    """A provider that has embeddings too; not each has."""
+
+    @property
+    def name(self) -> str:
+        """See ``ModelProvider``."""
+
+    async def embed(self, call: EmbedCall) -> EmbedAnswer:
+        """Make exactly one request. Cancelling the task closes the connection.
+
+        Raises:
+            ProviderError: the leaf of ``activities.errors`` that fits.
+        """

@@ -46,12 +46,7 @@ class ProviderFamily(ABC):
         Raises:
             ProviderError: the leaf that fits, see ``translation``; bounded, and without the key.
         """
-        if self._is_vendor and not self._key:
-            raise AuthenticationFailed(
-                f"There is no key for {self._vendor.title}.",
-                fix=f"set {self._vendor.key_variable} where the workers run, "
-                f"or {self._vendor.address_variable} to a server that needs no key",
-            )
+        self._check_key()
         try:
             return to_answer(await self._ask(call))
         except Exception as error:  # the library lets raw errors out as well: IndexError, pydantic's, its own
@@ -60,6 +55,14 @@ class ProviderFamily(ABC):
     async def aclose(self) -> None:
         """Close the pooled connections. Idempotent."""
         await self._http.aclose()
+
+    def _check_key(self) -> None:
+        if self._is_vendor and not self._key:
+            raise AuthenticationFailed(
+                f"There is no key for {self._vendor.title}.",
+                fix=f"set {self._vendor.key_variable} where the workers run, "
+                f"or {self._vendor.address_variable} to a server that needs no key",
+            )
 
     async def _ask(self, call: ProviderCall) -> ModelResponse:
         model = self._model(call.model)

@@ -1,4 +1,4 @@
-"""Google's Gemini API (``generateContent``), and servers that speak it."""
+"""Google's Gemini API (``generateContent``, ``batchEmbedContents``), and servers that speak it."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ import httpx2
 from google.genai.client import Client, DebugConfig
 from google.genai.types import HttpOptions
 from pydantic import SecretStr
+from pydantic_ai.embeddings.google import GoogleEmbeddingModel, GoogleEmbeddingSettings
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model
 from pydantic_ai.models.google import GoogleModel
@@ -15,7 +16,7 @@ from pydantic_ai.providers.google import GoogleProvider as LibraryProvider
 
 from activities.errors import MalformedAnswer
 from activities.providers.base import ProviderCall
-from activities.providers.family import ProviderFamily
+from activities.providers.embedding_family import EmbeddingFamily
 from activities.providers.pydantic_ai_adapter import OutputMode, plain_word, to_library_messages
 from activities.providers.vendors import VENDORS
 
@@ -33,7 +34,7 @@ _NO_ANSWER: Mapping[str | None, str] = MappingProxyType(
 """Endings after which an answer without content is no answer; the model may well do better when asked again."""
 
 
-class GeminiProvider(ProviderFamily):
+class GeminiProvider(EmbeddingFamily):
     """Google's Gemini API, by key. Vertex AI is another address with other credentials, and not this."""
 
     def __init__(self, api_key: SecretStr, base_url: str = "") -> None:
@@ -79,3 +80,12 @@ class GeminiProvider(ProviderFamily):
 
     def _messages(self, call: ProviderCall) -> list[ModelMessage]:
         return to_library_messages(call.messages, lambda word: plain_word(word, _UNFIT))
+
+    def _embedding_model(self, name: str) -> GoogleEmbeddingModel:
+        # The second generation is told in words what the vectors are for, the first by a field.
+        told: GoogleEmbeddingSettings = (
+            {"google_task": "sentence similarity"}
+            if name == "gemini-embedding-2"
+            else {"google_task_type": "SEMANTIC_SIMILARITY"}
+        )
+        return GoogleEmbeddingModel(name, provider=self._library, settings=told)

@@ -1,21 +1,22 @@
-"""OpenAI, and every server that speaks its chat completions: Ollama, vLLM, gateways."""
+"""OpenAI, and every server that speaks its chat completions and embeddings: Ollama, vLLM, gateways."""
 
 from collections.abc import Mapping
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from pydantic import SecretStr
+from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
 from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai import OpenAIProvider as LibraryProvider
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider as LibraryCompatibleProvider
 
-from activities.providers.family import ProviderFamily
+from activities.providers.embedding_family import EmbeddingFamily
 from activities.providers.vendors import VENDORS
 
 
-class OpenAIProvider(ProviderFamily):
-    """OpenAI's chat completions. Without a key for servers that need none."""
+class OpenAIProvider(EmbeddingFamily):
+    """OpenAI's chat completions and embeddings. Without a key for servers that need none."""
 
     def __init__(self, api_key: SecretStr, base_url: str = "") -> None:
         """See ``ProviderFamily``."""
@@ -48,3 +49,6 @@ class OpenAIProvider(ProviderFamily):
 
     def _takes_temperature(self, model: Model) -> bool:
         return not model.profile.get("thinking_enabled_by_default", False)
+
+    def _embedding_model(self, name: str) -> OpenAIEmbeddingModel:
+        return OpenAIEmbeddingModel(name, provider=self._library)

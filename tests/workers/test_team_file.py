@@ -12,7 +12,7 @@ from workflows.teams.problems import nearest
 
 HEAD = "team: t\nagents:\n  a: {instructions: Do it.}\n"
 ROOT = "root: {kind: agent, agent: a}\n"
-KINDS = "agent, call, person, pipeline, supervisor, workflow"
+KINDS = "agent, call, debate, fan_out, hierarchy, network, person, pipeline, plan, refine, router, supervisor, workflow"
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> tuple[str, str]:

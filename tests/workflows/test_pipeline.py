@@ -11,7 +11,8 @@ from tests.conftest import Bench, Workers
 from tests.support.scripted import says, says_json
 from workers.runs import read_result
 from workflows.contracts import RunStatus
-from workflows.stages import inline_stages
+from workflows.teams.bounds import inline_places
+from workflows.teams.building import agent, own
 from workflows.teams.tree import PipelineNode, TeamSpec
 
 
@@ -290,10 +291,11 @@ def test_stages_run_inside_as_long_as_the_history_has_room() -> None:
     large = agents(*"abcdef", limits={"model_calls": 100, "tool_calls": 60})  # 960 events each
     stages = team(*({"agent": name} for name in "abcdef"), agents=large)
     assert isinstance(stages.root, PipelineNode)
-    assert inline_stages(stages, stages.root.stages) == {0, 1, 2, 3}
+    assert inline_places(stages, stages.root) == {f"stages.{index}" for index in range(4)}
     small = team(
         *({"agent": name} for name in "abcdef"), agents=agents(*"abcdef", limits={"model_calls": 4, "tool_calls": 0})
     )
     assert isinstance(small.root, PipelineNode)
-    assert inline_stages(small, small.root.stages) == set(range(6))
-    assert inline_stages(small, small.root.stages, times=100) == set()
+    assert inline_places(small, small.root) == {f"stages.{index}" for index in range(6)}
+    often = own("again", {name: agent(name) for name in "abcdef"}, max_steps=100)
+    assert inline_places(small, often) == set()

@@ -3,7 +3,7 @@
 from activities.contracts.budgets import COUNTED, Amounts, Budget
 from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
 from workflows.teams.bounds import longest_seconds, once_tools, over_seconds
-from workflows.teams.tree import AgentNode, Node, PersonNode, PipelineNode, SupervisorNode, walk
+from workflows.teams.tree import AgentNode, Node, PatternBase, PersonNode, walk
 from workflows.teams.worst_case import cheapest, worst_case
 
 _UNITS = {"tokens": "tokens", "cost_usd": "USD", "model_calls": "model calls", "tool_calls": "tool calls"}
@@ -108,7 +108,7 @@ def _waits(view: TeamView, place: Place) -> Findings:
     seconds = longest_seconds(view.team, place.node.model_copy(update={"fallback": None}), view.tool_seconds)
     for above in place.chain:
         around = above.node.timeout_seconds
-        if isinstance(above.node, PipelineNode | SupervisorNode):
+        if isinstance(above.node, PatternBase):
             around = min(above.node.seconds, around or above.node.seconds)
         if around is not None and around < seconds:
             yield Finding(

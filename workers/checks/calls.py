@@ -10,19 +10,7 @@ from activities.tools.base import Tool
 from workers.checks.findings import At, Finding, Findings, TeamView
 from workers.checks.names import not_known
 from workflows.teams.references import reference_of
-from workflows.teams.tree import CallNode, Node, PipelineNode, SupervisorNode, WorkflowNode, inner_nodes, node_key
-
-_WORKER = ("task", "input", "subtask_id")
-_SPLIT = ("input", "round", "results")
-_SYNTHESIS = ("input", "results", "missing")
-_REVIEW = (*_SYNTHESIS, "draft", "final")
-_OFFERED = {
-    "split": _SPLIT,
-    "synthesis": _SYNTHESIS,
-    "review": _REVIEW,
-    "gate": (*_REVIEW, "review"),
-    "workers": _WORKER,
-}
+from workflows.teams.tree import CallNode, Node, inner_nodes
 
 Offer = tuple[At, Node, tuple[str, ...]]
 """A node with its place, and the names that its place offers to its arguments, besides ``goal`` and what it needs."""
@@ -43,21 +31,12 @@ def calls(view: TeamView) -> Findings:
 def offers(node: Node, at: At = ("root",), offered: tuple[str, ...] = ()) -> Iterator[Offer]:
     """Every node of a tree with what its place offers."""
     yield at, node, offered
-    keys = [*offered, "input"]
+    of = {part.place: part for part in node.parts()}
     for where, inner in inner_nodes(node):
-        below = (*at, *where.split("."))
-        match node:
-            case _ if inner is node.fallback:
-                yield from offers(inner, below, offered)
-            case PipelineNode():
-                yield from offers(inner, below, tuple(keys))
-                keys.append(node_key(inner))
-            case SupervisorNode():
-                yield from offers(inner, below, _OFFERED.get(where.partition(".")[0], ()))
-            case WorkflowNode():
-                yield from offers(inner, below, ("*",))  # what it offers is its own affair
-            case _:
-                yield from offers(inner, below, offered)
+        below, part = (*at, *where.split(".")), of.get(where)
+        own = part.offers if part else offered
+        # ``^``: and what the pattern was offered itself.
+        yield from offers(inner, below, tuple(name for one in own for name in (offered if one == "^" else (one,))))
 
 
 def _references(at: At, node: CallNode, offered: list[str]) -> Findings:

@@ -8,7 +8,7 @@ from functools import cached_property
 from activities.tools.base import Tool
 from workflows.contracts import NodePlan
 from workflows.teams.routes import owners
-from workflows.teams.tree import AgentNode, Node, TeamSpec, TierFallback, inner_nodes, node_key, node_name
+from workflows.teams.tree import AgentNode, Node, Part, TeamSpec, TierFallback, inner_nodes, node_name
 
 At = tuple[str, ...]
 """A place in a team file: the fields and positions from the top."""
@@ -50,6 +50,8 @@ class Place:
     above: "Place | None" = None
     role: str = "root"
     """What it is to the node above: ``stages``, ``workers``, ``planner``, ``fallback`` and so on."""
+    part: Part | None = None
+    """What the pattern above makes of it; nothing of a root, a fallback, and of who it escalates to."""
 
     @property
     def is_same(self) -> bool:
@@ -110,21 +112,11 @@ def _places(team: TeamSpec, place: Place) -> Iterator[Place]:
     node, parts = place.node, place.parts
     others = owners(team, node.agent)[1:] if isinstance(node, AgentNode) else ()
     yield replace(place, parts=(*parts, "to", max(others, key=len))) if others else place
+    of = {part.place: part for part in node.parts()}
     for where, inner in inner_nodes(node):
-        below = tuple(where.split("."))
-        yield from _places(team, Place((*place.at, *below), inner, (*parts, *_path(below, inner)), place, below[0]))
-
-
-def _path(where: At, node: Node) -> tuple[str, ...]:
-    """What a step's path gets on the way to a node: the longest that it may be."""
-    match where[0]:
-        case "workers":
-            return "s10-200", "25"  # round and number, and the attempt after others
-        case "stages":
-            return (node_key(node),)
-        case "nodes":
-            return (f"{where[1]}.1000",)
-        case "fallback":
-            return ("fallback",)
-        case role:
-            return (f"{role}-10",)
+        below, part = tuple(where.split(".")), of.get(where)
+        # What a step's path gets on the way to a node: the longest that it may be.
+        path = (
+            part.step or f"{part.role}.1000" if part else "escalate.person" if where == "escalate" else where
+        ).split("/")
+        yield from _places(team, Place((*place.at, *below), inner, (*parts, *path), place, below[0], part))

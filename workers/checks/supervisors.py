@@ -1,6 +1,5 @@
-"""Supervisors: one decomposition, worker types that there are, a planner that only plans, a history that holds it all."""
+"""Supervisors: one decomposition, worker types that there are, a history that holds it all."""
 
-from activities.contracts.profile import OutputContract
 from workers.checks.findings import Finding, Findings, Place, TeamView
 from workers.checks.names import not_known
 from workflows.teams.bounds import CHILD_EVENTS, dispatches
@@ -12,49 +11,11 @@ MAX_EVENTS = 10_000
 
 def supervisors(view: TeamView) -> Findings:
     """What cannot work in a supervisor."""
-    planning: dict[str, OutputContract] = {}
     for place in view.places:
         if isinstance(place.node, SupervisorNode):
             yield from _decomposition(place, place.node)
             yield from _workers(place, place.node)
             yield from _phases(place, place.node)
-            if place.node.planner in view.team.agents:
-                yield from _planner(view, place, place.node, planning)
-
-
-def planner_contract(node: SupervisorNode) -> OutputContract:
-    """What a planner has to answer: at most so many subtasks, of types that there are."""
-    return OutputContract(
-        schema_={
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["subtasks"],
-            "properties": {
-                "subtasks": {
-                    "type": "array",
-                    "maxItems": node.max_subtasks,
-                    "items": {
-                        "type": "object",
-                        "additionalProperties": False,
-                        "required": ["type", "task"],
-                        "properties": {
-                            "type": {
-                                "type": "string",
-                                "enum": list(node.workers),
-                                "description": "The worker type.",
-                            },
-                            "task": {
-                                "type": "string",
-                                "minLength": 1,
-                                "maxLength": 8000,
-                                "description": "All that the worker is told.",
-                            },
-                        },
-                    },
-                }
-            },
-        }
-    )
 
 
 def _decomposition(place: Place, node: SupervisorNode) -> Findings:
@@ -106,20 +67,4 @@ def _workers(place: Place, node: SupervisorNode) -> Findings:
             place.at,
             f"{place.label} may dispatch {dispatches(node):,} attempts; its history holds {MAX_EVENTS // CHILD_EVENTS:,}",
             "lower max_subtasks, attempts or reroute",
-        )
-
-
-def _planner(view: TeamView, place: Place, node: SupervisorNode, planning: dict[str, OutputContract]) -> Findings:
-    planner, contract = node.planner or "", planner_contract(node)
-    if any(other.role != "planner" for other in view.agents_in_tree.get(planner, ())):
-        yield Finding(
-            (*place.at, "planner"),
-            f"the agent {planner!r} is a planner, whose answers are subtasks, and does other work in the tree too",
-            "give the other work to an agent of its own",
-        )
-    if view.team.agents[planner].output not in (None, contract) or planning.setdefault(planner, contract) != contract:
-        yield Finding(
-            (*place.at, "planner"),
-            f"the agent {planner!r} plans for {node.name!r} and has an output contract of its own",
-            "leave its output away: the worker types make it; or give this job to another agent",
         )

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from activities.contracts.people import Asking
 from workflows.contracts import NodePlan
 from workflows.policies import tool_schedule_to_close
-from workflows.teams.routes import owners, stand_in, tries
+from workflows.teams.kinds.supervisor import tries
+from workflows.teams.routes import owners, stand_in
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
     Node,
+    NodeBase,
+    PatternBase,
     PersonNode,
     PipelineNode,
     SupervisorNode,
     TeamSpec,
-    WorkflowNode,
     walk,
 )
 
@@ -105,7 +107,7 @@ class _Longest:
                 return self._people(node.asking)
             case PipelineNode():
                 return _least(sum(self.of(stage, asked) for stage in node.stages), node.seconds, self.over(node))
-            case WorkflowNode():
+            case PatternBase():
                 return node.seconds + self.over(node)
 
     def _people(self, asking: Asking | None = None) -> float:
@@ -141,6 +143,24 @@ def events(team: TeamSpec, node: Node) -> int:
 def runs_inline(team: TeamSpec, node: Node) -> bool:
     """Whether a single step runs inside its pattern's workflow."""
     return isinstance(node, AgentNode | CallNode | PersonNode) and events(team, node) <= INLINE_EVENTS
+
+
+def inline_places(team: TeamSpec, node: PatternBase) -> frozenset[str]:
+    """The places of a pattern whose single step runs inside its workflow: in order, as long as its history has room."""
+    parts = node.parts()
+    room = PATTERN_EVENTS - sum(part.most for part in parts) * CHILD_EVENTS
+    inline = set()
+    for part in parts:
+        more = part.most * (_events(team, part.node) - CHILD_EVENTS)
+        if runs_inline(team, part.node) and more <= room:
+            inline.add(part.place)
+            room -= max(0, more)
+    return frozenset(inline)
+
+
+def _events(team: TeamSpec, node: Node) -> int:
+    """Of a node and what stands in for it: that runs in the same workflow."""
+    return events(team, node) + (_events(team, node.fallback) if isinstance(node.fallback, NodeBase) else 0)
 
 
 def inline_types(team: TeamSpec, node: SupervisorNode) -> frozenset[str]:

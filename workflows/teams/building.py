@@ -10,7 +10,7 @@
 one stage of another and stays whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -24,10 +24,18 @@ from workflows.teams.tree import (
     AgentNode,
     CallNode,
     ConstantFallback,
+    DebateNode,
     Fallback,
+    FanOutNode,
+    HierarchyNode,
+    NetworkNode,
     Node,
+    NodeBase,
     PersonNode,
     PipelineNode,
+    PlanNode,
+    RefineNode,
+    RouterNode,
     SkipFallback,
     SupervisorNode,
     TeamSpec,
@@ -106,6 +114,52 @@ def own(
     return _made(WorkflowNode, {"workflow": workflow, "nodes": dict(nodes or {}), "name": name, **fields})
 
 
+def fan_out(
+    branches: Mapping[str, Node] | None = None, *, name: str = "fan_out", each: Node | None = None, **fields: Any
+) -> FanOutNode:
+    """Branches side by side: named ones, or ``each`` for every item of a list."""
+    return _made(FanOutNode, {"name": name, "branches": dict(branches or {}), "each": each, **fields})
+
+
+def hierarchy(
+    name: str,
+    tiers: Sequence[Mapping[str, Any]],
+    workers: Mapping[str, Node | WorkerSpec | Mapping[str, Any]],
+    **fields: Any,
+) -> HierarchyNode:
+    """Tiers of managers, the top first, and the workers below them."""
+    types = {kind: _worker(given) for kind, given in workers.items()}
+    return _made(HierarchyNode, {"name": name, "tiers": list(tiers), "workers": types, **fields})
+
+
+def router(name: str, routes: Mapping[str, Node], **fields: Any) -> RouterNode:
+    """One of these destinations, by label. A ``Route`` or its fields where there is more to say of one."""
+    return _made(
+        RouterNode, {"name": name, "routes": {label: _wrapped(node) for label, node in routes.items()}, **fields}
+    )
+
+
+def debate(name: str, debaters: Mapping[str, Node], **fields: Any) -> DebateNode:
+    """Debaters by name."""
+    return _made(DebateNode, {"name": name, "debaters": dict(debaters), **fields})
+
+
+def refine(name: str, writer: Node, editor: Node, **fields: Any) -> RefineNode:
+    """A writer and an editor."""
+    return _made(RefineNode, {"name": name, "writer": writer, "editor": editor, **fields})
+
+
+def plan(name: str, executors: Mapping[str, Node], **fields: Any) -> PlanNode:
+    """Executors by name; ``tasks`` or a ``planner`` besides."""
+    made = {executor: _wrapped(node) for executor, node in executors.items()}
+    return _made(PlanNode, {"name": name, "executors": made, **fields})
+
+
+def network(name: str, peers: Mapping[str, Mapping[str, Any]], **fields: Any) -> NetworkNode:
+    """Peers by name, each with its ``node`` and what it ``subscribes`` to."""
+    return _made(NetworkNode, {"name": name, "peers": dict(peers), **fields})
+
+
 def constant(value: JsonValue) -> ConstantFallback:
     """A fallback: a fixed output."""
     return ConstantFallback(value=value)
@@ -140,6 +194,10 @@ def team(name: str, root: Node, *, agents: Mapping[str, AgentSpec | Mapping[str,
 
 def _worker(given: Node | WorkerSpec | Mapping[str, Any]) -> WorkerSpec | Mapping[str, Any]:
     return given if isinstance(given, WorkerSpec | Mapping) else WorkerSpec(node=given)
+
+
+def _wrapped(given: Any) -> Any:
+    return {"node": given} if isinstance(given, NodeBase) else given
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -1,8 +1,6 @@
-"""Which ways work may take through a team: owners of a step after transfers, attempts of a subtask after re-routes."""
+"""Which ways work may take through a team: owners of a step after transfers, and what stands in for a node."""
 
-from collections import Counter
-
-from workflows.teams.tree import AgentNode, Node, NodeBase, SupervisorNode, TeamSpec, TierFallback, on_tier
+from workflows.teams.tree import AgentNode, Node, NodeBase, TeamSpec, TierFallback, on_tier
 
 
 def owners(team: TeamSpec, agent: str) -> tuple[str, ...]:
@@ -23,18 +21,3 @@ def stand_in(node: Node) -> Node | None:
     if isinstance(node.fallback, TierFallback) and isinstance(node, AgentNode):
         return on_tier(node, node.fallback.tier)
     return None
-
-
-def tries(node: SupervisorNode, worker_type: str, attempts: int | None = None) -> Counter[str]:
-    """Attempts that one subtask is given at most, by worker type: its own, then those that it is re-routed to.
-
-    Args:
-        node: the supervisor.
-        worker_type: the subtask's.
-        attempts: in place of the worker type's, where the team says so of the subtask.
-    """
-    count: Counter[str] = Counter()
-    for other in (worker_type, *node.workers[worker_type].reroute):
-        if other in node.workers:
-            count[other] += attempts if attempts and other == worker_type else node.workers[other].attempts
-    return count

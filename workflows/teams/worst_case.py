@@ -5,7 +5,7 @@ model answers. It rests on the accounts of ``workflows.budget``, which are hard:
 ``AgentLimits``, and nothing below a node more than its ``budget``. Tokens hold as exactly as prompts are estimated.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -13,19 +13,21 @@ from activities.contracts.budgets import COUNTED, Amounts
 from activities.contracts.messages import MAX_TOOL_CALLS
 from workflows.contracts import ModelRoute, NodePlan
 from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, MODEL_ATTEMPTS, TOOL_ATTEMPTS
+from workflows.teams.kinds.supervisor import tries
 from workflows.teams.platform import own_tools
-from workflows.teams.routes import owners, stand_in, tries
+from workflows.teams.routes import owners, stand_in
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
     ConstantFallback,
+    HierarchyNode,
     Node,
+    Part,
+    PatternBase,
     PersonNode,
-    PipelineNode,
     SkipFallback,
     SupervisorNode,
     TeamSpec,
-    WorkflowNode,
     plan_name,
 )
 
@@ -59,12 +61,24 @@ def _own(team: TeamSpec, plans: Plans, node: Node) -> Amounts:
             return Amounts(tool_calls=TOOL_ATTEMPTS)
         case PersonNode():
             return NOTHING
-        case PipelineNode():
-            return _sum(worst_case(team, plans, stage) for stage in node.stages)
         case SupervisorNode():
             return _supervisor(team, plans, node)
-        case WorkflowNode():
-            return _most(worst_case(team, plans, inner) for inner in node.nodes.values()).times(node.max_steps)
+        case HierarchyNode():
+            return _supervisor(team, plans, node.top)
+        case PatternBase():
+            return _sum(_most(_each(team, plans, part) for part in group) for group in _groups(node))
+
+
+def _groups(node: PatternBase) -> list[list[Part]]:
+    """Its parts: each on its own, or with its alternatives."""
+    found: dict[str, list[Part]] = {}
+    for part in node.parts():
+        found.setdefault(part.group or f" {part.place}", []).append(part)
+    return list(found.values())
+
+
+def _each(team: TeamSpec, plans: Plans, part: Part) -> Amounts:
+    return worst_case(team, plans, part.node).times(part.most)
 
 
 def _agents(team: TeamSpec, plans: Plans, node: AgentNode) -> Amounts:
@@ -96,23 +110,17 @@ def routes_of(plans: Plans, name: str) -> tuple[ModelRoute, ...]:
 
 
 def _supervisor(team: TeamSpec, plans: Plans, node: SupervisorNode) -> Amounts:
-    total = NOTHING
-    if node.planner:
-        total += _agents(team, plans, AgentNode(agent=node.planner)).times(node.rounds)
-    if node.split:
-        total += worst_case(team, plans, node.split).times(node.rounds)
+    """Each subtask is tried by its own type and by those that it is re-routed to: no plain alternatives."""
     workers = {name: worst_case(team, plans, worker.node) for name, worker in node.workers.items()}
 
     def subtask(worker_type: str, attempts: int | None = None) -> Amounts:
         return _sum(workers[other].times(count) for other, count in tries(node, worker_type, attempts).items())
 
     if node.subtasks:
-        total += _sum(subtask(spec.type, spec.attempts) for spec in node.subtasks if spec.type in workers)
+        work = _sum(subtask(spec.type, spec.attempts) for spec in node.subtasks if spec.type in workers)
     else:
-        total += _most(subtask(worker_type) for worker_type in node.workers).times(node.max_subtasks)
-    drafts = 1 + node.corrections if node.gate else 1
-    ends = [part for part in (node.synthesis, node.review, node.gate) if part]
-    return total + _sum(worst_case(team, plans, part) for part in ends).times(drafts)
+        work = _most(subtask(worker_type) for worker_type in node.workers).times(node.max_subtasks)
+    return work + _sum(_each(team, plans, part) for part in node.parts() if not part.group)
 
 
 def _sum(amounts: Iterable[Amounts]) -> Amounts:
@@ -166,27 +174,16 @@ def _own_path(team: TeamSpec, plans: Plans, node: Node) -> _Path:
             return _call(team, plans, node)
         case CallNode():
             return _Path(Amounts(tool_calls=1), Amounts(tool_calls=1))
-        case PipelineNode():
-            return reduce(_Path.then, (_path(team, plans, stage) for stage in node.stages), _Path())
-        case SupervisorNode():
-            return _through_supervisor(team, plans, node)
-        case _:
+        case PatternBase():
+            return reduce(_Path.then, (_through(team, plans, group) for group in _groups(node)), _Path())
+        case PersonNode():
             return _Path()
 
 
-def _through_supervisor(team: TeamSpec, plans: Plans, node: SupervisorNode) -> _Path:
-    path = _Path()
-    if node.planner:
-        path = path.then(_call(team, plans, AgentNode(agent=node.planner)))
-    if node.split:
-        path = path.then(_path(team, plans, node.split))
-    # A split tool may find nothing to do, and a tool may synthesise from nothing: else one subtask has to be done.
-    if not node.split and not isinstance(node.synthesis, CallNode):
-        path = path.then(_cheaper(_path(team, plans, worker.node) for worker in node.workers.values()))
-    for part in (node.synthesis, node.gate):  # a review may fail
-        if part:
-            path = path.then(_path(team, plans, part))
-    return path
+def _through(team: TeamSpec, plans: Plans, group: Sequence[Part]) -> _Path:
+    """One part of a pattern, or the cheapest of its alternatives, as often as it has to be run."""
+    once = _cheaper(_path(team, plans, part.node) for part in group)
+    return reduce(_Path.then, [once] * min(part.least for part in group), _Path())
 
 
 def _call(team: TeamSpec, plans: Plans, node: AgentNode) -> _Path:

@@ -1,0 +1,46 @@
+"""Places in which a pattern says what has to be answered: an agent there does no other work, and has no contract of its own."""
+
+from activities.contracts.profile import OutputContract
+from workers.checks.findings import Finding, Findings, Place, TeamView
+from workflows.teams.tree import AgentNode, TeamSpec
+
+
+def contract_of(place: Place) -> OutputContract | None:
+    """What an agent has to answer in this place; nothing where that is its own affair."""
+    if not isinstance(place.node, AgentNode) or place.part is None or place.part.answers is None:
+        return None
+    return OutputContract(schema_=place.part.answers)
+
+
+def completed(view: TeamView) -> TeamSpec:
+    """The team with the contracts that its places give to agents. Completing twice changes nothing."""
+    agents = dict(view.team.agents)
+    for place in view.places:
+        if isinstance(place.node, AgentNode) and (contract := contract_of(place)):
+            agents[place.node.agent] = agents[place.node.agent].model_copy(update={"output": contract})
+    return view.team.model_copy(update={"agents": agents})
+
+
+def roles(view: TeamView) -> Findings:
+    """Agents that cannot answer as their place wants it."""
+    wanted: dict[str, OutputContract] = {}
+    for place in view.places:
+        contract = contract_of(place)
+        if contract is None or not isinstance(place.node, AgentNode) or place.node.agent not in view.team.agents:
+            continue
+        name, role = place.node.agent, place.role
+        others = [contract_of(other) for other in view.agents_in_tree.get(name, ()) if other.role != "fallback"]
+        own = view.team.agents[name].output
+        if None in others:
+            yield Finding(
+                place.at,
+                f"the agent {name!r} is a {role}, whose answers the pattern lays down, and does other work in the tree too",
+                "give the other work to an agent of its own",
+            )
+        elif wanted.setdefault(name, contract) != contract or own not in (None, contract):
+            yield Finding(
+                place.at,
+                f"the agent {name!r} answers as {role} of {place.above.label if place.above else 'its place'},"
+                " and has an output contract of its own",
+                "leave its output away: the pattern makes it; or give this job to another agent",
+            )

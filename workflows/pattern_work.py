@@ -1,0 +1,261 @@
+"""What every pattern works with: its node, its time, its parts, and what they have come to.
+
+A pattern's own module says in which order its parts are run and what is made of their answers. All else is here, once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Generic, TypeVar
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.messages import ThreadRef
+    from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, OstinatoError
+    from activities.input_contracts import input_problems
+    from workflows import lifecycle
+    from workflows.contracts import RunInput, RunResult, RunStatus, Task
+    from workflows.deadlines import within
+    from workflows.failures import failure_of, stop_if_requested
+    from workflows.fallbacks import told_why
+    from workflows.frame import Frame
+    from workflows.nodes import run_node
+    from workflows.results import together
+    from workflows.stages import shown, unread
+    from workflows.teams.bounds import inline_places
+    from workflows.teams.tree import Node, Part, PatternBase, PersonNode
+
+N = TypeVar("N", bound=PatternBase)
+T = TypeVar("T")
+
+NOT_TO_PEOPLE = frozenset({FailureKind.HALTED, FailureKind.CANCELLED})
+"""Failures after which nobody is asked."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a part is to do."""
+
+    prompt: str = ""
+    """What an agent is told first; the pattern's goal where empty."""
+    given: JsonValue = None
+    """What it is to work on: below an agent's prompt, ``$input`` of calls, the input of patterns."""
+    inputs: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What else calls may name."""
+    key: str | None = None
+    """Under which its output is committed; the step's name where absent."""
+    goal: str = ""
+    """What a nested pattern works towards; the prompt where empty."""
+    seconds: float | None = None
+    """Bound of the step, beside its node's own and the pattern's."""
+    thread: ThreadRef | None = None
+    """The conversation that goes on; a new one begins where absent."""
+    node: Node | None = None
+    """In place of the part's own, such as the same agent on another tier."""
+
+
+class PartFailed(Exception):
+    """A part that the pattern cannot do without failed; ``result`` is what it had come to."""
+
+    def __init__(self, result: RunResult) -> None:
+        super().__init__(result.failure.message if result.failure else "a part failed")
+        self.result = result
+
+
+async def carry_out(
+    run: RunInput, kind: type[N], body: Callable[["PatternWork[N]"], Awaitable[JsonValue]]
+) -> RunResult:
+    """Do the work of a pattern. What ``body`` returns is the output; what it raises fails the run.
+
+    Raises:
+        ApplicationError: the run failed; the type is the failure's kind, the details hold the RunResult.
+        CancelledError: the run was stopped.
+    """
+
+    async def all_of_it(frame: Frame) -> RunResult:
+        work = PatternWork(frame, kind)
+        output, failure = None, None
+        try:
+            output = await body(work)
+        except PartFailed as failed:
+            failure = failed.result.failure
+        except OstinatoError as error:
+            failure = failure_of(error, agent=work.node.name, step=frame.path)
+        return work.come_to(output, failure)
+
+    return await lifecycle.to_its_end(run, all_of_it)
+
+
+class PatternWork(Generic[N]):
+    """One pattern at work. Steps that are made side by side may use it at the same time."""
+
+    def __init__(self, frame: Frame, kind: type[N]) -> None:
+        node = frame.run.team.root
+        if not isinstance(node, kind):
+            raise ConfigurationInvalid(f"the workflow is no {node.kind}", fix="start it as its kind says")
+        self.frame, self.node = frame, node
+        ends = workflow.time() + node.seconds
+        self.deadline = ends if frame.deadline is None else min(ends, frame.deadline)
+        """Workflow time at which it has to have ended."""
+        self.seconds = self.deadline - workflow.time()
+        self.parts: dict[str, Part] = {part.place: part for part in node.parts()}
+        self.results: list[RunResult] = []
+        """Of all steps, as they end."""
+        self.missing: list[str] = []
+        """What the output lacks, one sentence each: with any the result is partial."""
+        self.so_far: JsonValue = None
+        """What there is, should it fail now."""
+        self._inline = inline_places(frame.run.team, node)
+
+    @property
+    def goal(self) -> str:
+        """What it works towards: the run's goal, or its task where it is nested."""
+        return self.frame.task.goal or self.frame.task.prompt
+
+    @property
+    def given(self) -> JsonValue:
+        """What it is to work on, where it is nested: the output of the stage before, a subtask's input."""
+        return self.frame.task.inputs.get("input")
+
+    @property
+    def seconds_left(self) -> float:
+        """Until its deadline."""
+        return self.deadline - workflow.time()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is over."""
+        return self.seconds_left <= 0
+
+    def too_late(self, what: str = "") -> DeadlineExceeded:
+        """What ends it when its time is over."""
+        name = self.node.name
+        return DeadlineExceeded(
+            f"the {self.node.kind} {name!r} did not end within {self.seconds:g} s{f': {what}' if what else ''}",
+            fix=f"raise seconds of {name!r} (and the timeout_seconds around it), or give it less to do",
+        )
+
+    async def run(self, place: str, step: str, ask: "Ask | None" = None, *, escalate: bool = True) -> RunResult:
+        """Run a part; failed or not, its result. One that failed for good goes to the person of ``escalate``.
+
+        Args:
+            place: which part, by its place.
+            step: the step's name, unlike that of any other step of this pattern, and the same in every re-run.
+            ask: what it is to do; the goal where absent.
+            escalate: ``False``: what became of it is the pattern's affair.
+
+        Raises:
+            CancelledError: the run was stopped.
+        """
+        ask, part = ask or Ask(), self.parts[place]
+        node = answering(ask.node or part.node, part)
+        task = within(self._task(step, ask), self.deadline)
+        self.missing += unread(node, ask.given)
+        context = replace(self.frame.step(step), accept=partial(checked, part))
+        result = await run_node(context, node, task, inline=place in self._inline)
+        self.results.append(result)
+        if result.status is RunStatus.FAILED and escalate:
+            return await self.escalated(step, task, result, part)
+        return result
+
+    async def answer(self, place: str, step: str, ask: "Ask | None" = None) -> JsonValue:
+        """The output of a part that the pattern cannot do without; nothing where it was left out, or is not critical.
+
+        Raises:
+            PartFailed: it failed.
+            CancelledError: the run was stopped.
+        """
+        result = await self.run(place, step, ask)
+        if result.status is RunStatus.FAILED:
+            raise PartFailed(result)
+        return result.output
+
+    def _task(self, step: str, ask: "Ask") -> Task:
+        prompt = ask.prompt or self.goal
+        return Task(
+            prompt=shown(prompt, ask.given),
+            goal=ask.goal or prompt,
+            inputs={"input": ask.given, **ask.inputs},
+            key=ask.key or step,
+            thread=ask.thread,
+            seconds=ask.seconds,
+        )
+
+    async def escalated(self, step: str, task: Task, failed: RunResult, part: Part | None = None) -> RunResult:
+        """What a person makes of a step that failed for good; the failed result where nobody is asked, or says no.
+
+        Raises:
+            CancelledError: the run was stopped.
+        """
+        person, why = self.node.escalate, failed.failure
+        if person is None or (why and why.kind in NOT_TO_PEOPLE) or self.is_late:
+            return failed
+        self.frame.decide(f"{step} failed, {person.name} is asked")
+        context, asked = self.frame.step(step, "escalate.person"), person
+        if part:
+            asked, context = answering(person, part), replace(context, accept=partial(checked, part))
+        second = await run_node(context, asked, told_why(task, asked, failed))
+        self.results.append(second)
+        return failed if second.status is RunStatus.FAILED else second
+
+    async def side_by_side(self, jobs: Iterable[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
+        """Do jobs, at most ``limit`` at a time; their results in the order of the jobs.
+
+        All have ended before the first error is raised: none is left running.
+        """
+        gate = asyncio.Semaphore(limit)
+
+        async def one(job: Callable[[], Awaitable[T]]) -> T:
+            async with gate:
+                stop_if_requested()
+                return await job()
+
+        ended = await asyncio.gather(*(one(job) for job in jobs), return_exceptions=True)
+        return [_raised(value) for value in ended]
+
+    def come_to(self, output: JsonValue, failure: FailureDetail | None = None) -> RunResult:
+        """What all steps come to."""
+        lacks = self.missing or any(result.status is RunStatus.PARTIAL for result in self.results)
+        status = RunStatus.FAILED if failure else RunStatus.PARTIAL if lacks else RunStatus.COMPLETE
+        return together(
+            self.results,
+            status=status,
+            output=None if failure else output,
+            so_far=self.so_far if failure else None,
+            missing=self.missing,
+            failure=failure,
+            thread=self.results[-1].thread if self.results else None,
+        )
+
+
+def answering(node: T, part: Part) -> T:
+    """The node as it stands in this place: a person is asked for what the place wants answered."""
+    if isinstance(node, PersonNode) and node.answer is None and part.answers is not None:
+        return node.model_copy(update={"answer": part.answers})
+    return node
+
+
+def checked(part: Part, result: RunResult) -> RunResult:
+    """The result, failed where it does not answer what its place wants. An agent's was looked at before."""
+    if part.answers is None or result.status is RunStatus.FAILED or result.output is None:
+        return result
+    problems: Sequence[str] = input_problems(result.output, part.answers)
+    if not problems:
+        return result
+    error = ContractViolated(
+        f"{part.place} does not answer as a {part.role} has to: {problems[0]}",
+        fix="let it return what the pattern's documentation says",
+    )
+    failure = failure_of(error, agent="", step=part.place)
+    return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": failure})
+
+
+def _raised(value: T | BaseException) -> T:
+    if isinstance(value, BaseException):
+        raise value
+    return value

@@ -1,0 +1,71 @@
+"""Debate: independent answers, rounds of arguments, votes, a judge."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from activities.contracts.base import Line, Name, Schema
+from activities.contracts.similarity import Similarity
+from workflows.teams.kinds.base import Part, PatternBase, Share, choice, listed, record, share, text
+
+if TYPE_CHECKING:
+    from workflows.teams.tree import Node
+
+
+class DebateNode(PatternBase):
+    """Several answer one question, argue, and vote; a judge makes one answer of it."""
+
+    kind: Literal["debate"] = "debate"
+    name: Name = "debate"
+    debaters: Annotated[dict[Name, "Node"], Field(min_length=2, max_length=9)]
+    """Each answers with a vote: ``{position, confidence, reasons, abstain}``. In the first round none sees another's."""
+    positions: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    """The positions that there are to choose from; any text where empty."""
+    rounds: Annotated[int, Field(ge=0, le=5)] = 1
+    """Rounds of arguments after the first answers: everybody reads all votes with their reasons, and votes again."""
+    agreement: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Share of the votes that were not abstentions for one position, from which on nothing more is argued."""
+    max_disagreement: Share = 1.0
+    """Share of the votes against the strongest position after the last round, above which ``escalate`` decides, or the
+    debate fails without it."""
+    similar: Similarity = Similarity()
+    """When two positions that are free texts count as one."""
+    judge: "Node | None" = None
+    """Makes the answer. A call may take ``$goal``, ``$input``, ``$votes``, ``$rounds``, ``$position`` and ``$minority``.
+    Absent: the answer is the strongest position."""
+
+    def parts(self) -> tuple[Part, ...]:
+        """Every debater in every round, and the judge."""
+        places = tuple(f"debaters.{name}" for name in self.debaters)
+        found = [
+            Part(
+                place,
+                node,
+                1 + self.rounds,
+                1,
+                offers=("input", "round", "votes"),
+                answers=vote(self),
+                step=f"r6-{name}",
+            )
+            for place, (name, node) in zip(places, self.debaters.items(), strict=True)
+        ]
+        if self.judge:
+            offers = ("input", "votes", "rounds", "position", "minority")
+            found.append(Part("judge", self.judge, 1, 1, offers=offers, step="judge", before=places))
+        return tuple(found)
+
+
+def vote(node: DebateNode) -> Schema:
+    """What a debater answers."""
+    position: JsonValue = (
+        choice(node.positions) if node.positions else text("Your answer, as short as it can be.", longest=2000, least=0)
+    )
+    reason = text(longest=1000)
+    return record(
+        {
+            "position": position,
+            "confidence": share("How sure you are: 0 not at all, 1 certain."),
+            "reasons": listed(reason, most=8, description="Why, the strongest first."),
+        },
+        {"abstain": {"type": "boolean", "description": "True where you have no position; it then counts for none."}},
+    )

@@ -1,0 +1,101 @@
+"""Network: peers on topics, without a coordinator."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from activities.contracts.base import Name, Schema, Text, WireModel
+from workflows.teams.kinds.base import Part, PatternBase, choice, listed, record, text
+
+if TYPE_CHECKING:
+    from workflows.teams.tree import Node
+
+MAX_EVENTS = 1000
+MAX_EMITTED = 16
+"""Events that one peer may send in answer to one."""
+Topic = Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+|\*)(\.([A-Za-z0-9_-]+|\*))*$", max_length=200)]
+"""An event type, or a pattern of them: words with dots between; ``*`` is one word, and any number of them at the end."""
+EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=200)]
+
+
+class PeerSpec(WireModel):
+    """One peer: what it hears of, and what it does then."""
+
+    node: "Node"
+    """Gets one event at a time; answers with the events that it sends, and perhaps a question to another peer:
+    ``{events: [...], ask: {...}}``. A call may take ``$goal``, ``$event`` (all of it), ``$payload`` and ``$input``."""
+    subscribes: Annotated[tuple[Topic, ...], Field(max_length=32)] = ()
+    """Event types that it gets; with none it gets what is sent to it alone, and questions."""
+    group: Name | None = None
+    """Of the subscribers of one group one gets each event: whoever has had the fewest."""
+    asks: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    """Peers that it may ask. It waits for the answer, and goes on with it."""
+    description: Text = ""
+    """What it is for; peers that may ask it read it."""
+
+
+class SeedEvent(WireModel):
+    """An event that the network begins with."""
+
+    event_type: EventType
+    payload: JsonValue = None
+    """What it says; ``$goal`` and ``$input`` stand for the network's own."""
+    to: Name | None = None
+
+
+class NetworkNode(PatternBase):
+    """Peers that work on events, and send more of them, until nothing is left to do."""
+
+    kind: Literal["network"] = "network"
+    name: Name = "network"
+    peers: Annotated[dict[Name, PeerSpec], Field(min_length=1, max_length=32)]
+    start: Annotated[tuple[SeedEvent, ...], Field(min_length=1, max_length=32)] = (
+        SeedEvent(event_type="goal", payload="$goal"),
+    )
+    goal_event: Topic | None = None
+    """The event that ends it: its payload is the output. Absent: it ends when nobody has anything left to do."""
+    max_events: Annotated[int, Field(ge=1, le=MAX_EVENTS)] = 100
+    """Events that peers work on, answers to questions included."""
+    max_hops: Annotated[int, Field(ge=1, le=100)] = 16
+    """Events one after the other of which each was sent in answer to the one before."""
+    max_asks: Annotated[int, Field(ge=0, le=5)] = 2
+    """Questions that a peer may ask about one event, one after the other."""
+    max_parallel: Annotated[int, Field(ge=1, le=32)] = 4
+    """Peers at work at once; each works on one event at a time."""
+    at_limit: Literal["partial", "fail"] = "partial"
+    """What it comes to where a limit ends it, and not quiet or its goal."""
+    result: "Node | None" = None
+    """Makes the output of the events. A call may take ``$goal``, ``$input``, ``$events`` and ``$missing``.
+    Absent: the payload of the goal event, or those of all events that nobody had subscribed to."""
+
+    def parts(self) -> tuple[Part, ...]:
+        """The peers, one of them for each event, and the result."""
+        found = []
+        offers: tuple[str, ...] = ("input", "event", "payload", "answer")
+        for name, peer in self.peers.items():
+            place, most = f"peers.{name}.node", self.max_events
+            found.append(Part(place, peer.node, most, 1, "peers", offers, sent(self, peer), f"{name}.1000"))
+        if self.result:
+            before = tuple(part.place for part in found)
+            offers = ("input", "events", "missing")
+            found.append(Part("result", self.result, 1, 1, "", offers, None, "result", before))
+        return tuple(found)
+
+
+def sent(node: NetworkNode, peer: PeerSpec) -> Schema:
+    """What a peer answers."""
+    event = record(
+        {"event_type": text("Words with dots between, such as order.checked.", longest=200)},
+        {
+            "payload": {"description": "What it says: a text or an object."},
+            "to": choice(tuple(node.peers), "The one peer that it is for; leave it away for all who listen."),
+            "event_id": text("Only to say that it is the same event as one before.", longest=100),
+        },
+    )
+    events = listed(
+        event, most=MAX_EMITTED, description="What you tell the others; empty where there is nothing to tell."
+    )
+    if not peer.asks:
+        return record({"events": events})
+    question = record({"to": choice(peer.asks, "Who is asked."), "question": text("What you want to know.")})
+    return record({"events": events}, {"ask": question})

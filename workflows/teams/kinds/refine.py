@@ -1,0 +1,81 @@
+"""Refine: a writer and an editor take turns until the criteria hold."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from activities.contracts.base import Line, Name, Schema, Text, WireModel
+from activities.contracts.similarity import Similarity
+from workflows.teams.kinds.base import Part, PatternBase, Share, Tier, listed, record, share, text
+from workflows.teams.kinds.single import AgentNode
+
+if TYPE_CHECKING:
+    from workflows.teams.tree import Node
+
+
+class Shift(WireModel):
+    """What changes about a writer that does not get on: at least one of these."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    persona: Annotated[Text, Field(max_length=4000)] = ""
+    """A narrower role, told on top of its instructions."""
+    tier: Tier | None = None
+
+    def of(self, writer: AgentNode) -> AgentNode:
+        """The writer after the shift."""
+        given = {name: value for name, value in self.__dict__.items() if value not in (None, "")}
+        return writer.model_copy(update=given)
+
+
+class RefineNode(PatternBase):
+    """A draft goes back and forth until an editor accepts it."""
+
+    kind: Literal["refine"] = "refine"
+    name: Name = "refine"
+    writer: "Node"
+    """A call may take ``$goal``, ``$input``, ``$draft`` (its last), ``$problems`` and ``$iteration``."""
+    editor: "Node"
+    """Answers ``{accepted, score, problems}``. A call may take ``$goal``, ``$input``, ``$draft`` and ``$iteration``."""
+    criteria: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    """What a draft has to fulfil; writer and editor are told."""
+    accept_score: Share | None = None
+    """A score from which on a draft is accepted, whatever else the editor says."""
+    iterations: Annotated[int, Field(ge=1, le=20)] = 4
+    """Drafts at most."""
+    at_cap: Literal["best", "fail"] = "best"
+    """What comes of drafts none of which was accepted: the one with the best score as a partial result, or a failure.
+    ``escalate`` is asked before."""
+    stuck: Similarity | None = Similarity(threshold=0.98)
+    """When three drafts in a row count as the same: the writer is stuck then, and shifts, or the iterations end."""
+    shift_after: Annotated[int, Field(ge=1, le=20)] = 3
+    """Drafts that were not accepted, after each of which the writer shifts."""
+    shifts: Annotated[tuple[Shift, ...], Field(max_length=5)] = ()
+    """One after the other; of a writer that is an agent."""
+
+    def writers(self) -> tuple["Node", ...]:
+        """The writer, and what the shifts make of it."""
+        writer = self.writer
+        return (writer, *(shift.of(writer) for shift in self.shifts)) if isinstance(writer, AgentNode) else (writer,)
+
+    def parts(self) -> tuple[Part, ...]:
+        """The writer, as it is and as it shifts, and the editor."""
+        writer, *shifted = self.writers()
+        offers = ("input", "draft", "problems", "iteration")
+        group = "writers" if shifted else ""
+        found = [Part("writer", writer, self.iterations, 1, group, offers, step="draft-20")]
+        for index, node in enumerate(shifted):
+            found.append(Part(f"shifts.{index}", node, self.iterations, 1, group, offers, step="draft-20"))
+        reviewed = ("input", "draft", "iteration")
+        editor = Part("editor", self.editor, self.iterations, 1, "", reviewed, judgement(), "review-20", ("writer",))
+        return (*found, editor)
+
+
+def judgement() -> Schema:
+    """What an editor answers."""
+    return record(
+        {
+            "accepted": {"type": "boolean", "description": "Whether the draft fulfils every criterion."},
+            "score": share("How good it is: 0 useless, 1 perfect."),
+            "problems": listed(text(longest=1000), most=20, description="What has to change, one sentence each."),
+        }
+    )
