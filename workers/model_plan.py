@@ -75,11 +75,27 @@ def _price(name: str, agent: AgentSpec, settings: Settings, address: str) -> Pri
     listed = price_of(family, model, agent.limits.context_tokens)
     if listed is not None:
         return Price(input=listed[0], output=listed[1])
+    own_machine = not agent.model and agent.tier == "local"
+    return without_price(f"the model {address!r} of the agent {name!r}", settings, address, exempt=own_machine)
+
+
+def without_price(what: str, settings: Settings, address: str, *, exempt: bool = False) -> Price | None:
+    """What the policy says of a model whose price nobody knows; ``None``: it costs nothing.
+
+    Args:
+        what: the model and its use, for the message.
+        settings: the policy.
+        address: ``provider:model``.
+        exempt: it is not refused.
+
+    Raises:
+        ConfigurationInvalid: the policy refuses it.
+    """
     if settings.unpriced == "assume":
         return settings.assumed_price
-    if settings.unpriced == "refuse" and (agent.model or agent.tier != "local"):
+    if settings.unpriced == "refuse" and not exempt:
         raise ConfigurationInvalid(
-            f"no price is known for the model {address!r} of the agent {name!r}, so its budget would not hold",
+            f"no price is known for {what}, so its budget would not hold",
             fix=f'set [prices] "{address}" = {{input = USD, output = USD}} (a million tokens) in settings.toml, '
             "or OSTINATO_UNPRICED to count_tokens_only, or to assume with OSTINATO_ASSUMED_PRICE",
         )

@@ -10,11 +10,13 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.embed_call import EmbedActivities
 from activities.errors import ConfigurationInvalid
 from activities.human_records import HumanActivities
 from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
-from activities.providers.base import ModelProvider
+from activities.providers.base import EmbeddingProvider, ModelProvider
+from activities.providers.offline_embedding import OfflineEmbedding
 from activities.tool_call import ToolActivities
 from activities.tools.addresses import FetchPolicy
 from workers.deployment import Deployment
@@ -114,7 +116,12 @@ def build_pool(
     # Which tools there are only those know who serve them: a worker of models alone asks nobody, and the call will tell.
     models = ModelActivities(store, {provider_name: provider}, deployment.tools if "tools" in beside else None)
     queue = steps.model_queue(provider_name)
-    return Pool(name, queue, (), (models.call_model,), settings.model_concurrency, (provider,))
+    # N-grams are everywhere: a run whose provider has no embeddings needs no other pool for them.
+    embedding: dict[str, EmbeddingProvider] = {"offline": OfflineEmbedding()}
+    if isinstance(provider, EmbeddingProvider):
+        embedding[provider_name] = provider
+    activities = (models.call_model, EmbedActivities(store, embedding).embed)
+    return Pool(name, queue, (), activities, settings.model_concurrency, (provider,))
 
 
 def make_worker(client: Client, pool: Pool, settings: Settings, identity: str | None = None) -> Worker:

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     models: dict[Tier, Chain] = {}
     """Tier to ``provider:model``, over the built-in table, as a TOML table or JSON. A list is a chain: the first is
     asked, the others are its fallbacks, at most five in all, of whichever providers."""
+    embedding: ModelAddress | None = None
+    """The ``provider:model`` that compares texts where a real provider is asked for. Absent: the provider's usual one;
+    where it has none, or has an address of its own, ``offline:ngrams``."""
     prices: Annotated[dict[ModelAddress, Price], Field(max_length=1000)] = {}
     """``provider:model`` to US dollars for a million tokens, ``{input, output}``, over the built-in list."""
     unpriced: Unpriced = "refuse"

@@ -259,6 +259,8 @@ class RunInput(WireModel):
     """The provider that tiers were resolved with, where the order named one."""
     people_seconds: Annotated[float, Field(ge=0)] = 0.0
     """Time that people may take where the deployment's policy asks them, on top of what the team's own bounds come to."""
+    embeddings: Annotated[dict[Line, ModelRoute], Field(max_length=100)] = {}
+    """The model that a similarity of the team names, ``""`` where it names none, to what compares the texts."""
 
     def generation_of(self, path: str, once: str = "") -> int:
         """The generation of a step's records; that of the ``once`` tool named there, which only its renewal changes."""
@@ -273,7 +275,8 @@ class RunInput(WireModel):
     @property
     def queues(self) -> set[str]:
         """The task queues of all models that may be asked."""
-        return {route.queue for plan in self.plans.values() for route in plan.models}
+        asked = {route.queue for plan in self.plans.values() for route in plan.models}
+        return asked | {route.queue for route in self.embeddings.values()}
 
     @property
     def own_path(self) -> str:

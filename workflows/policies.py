@@ -37,6 +37,12 @@ MODEL_RETRY = RetryPolicy(
 )
 """A lost worker is retried at once (200 ms), an overloaded provider not for long (0.2, 1, 5, 25, 30 s)."""
 
+EMBED_START_TO_CLOSE = timedelta(seconds=70)
+"""One attempt: 60 s of HTTP, though vectors usually take less than one, and 10 s to name its timeout and write the record."""
+EMBED_ATTEMPTS = 4
+EMBED_SCHEDULE_TO_CLOSE = timedelta(seconds=300)
+"""4 attempts * 70 s + back-off (0.2 + 1 + 5 s) = 286.2 s, rounded up; less where the pattern has less time left."""
+
 TOOL_ATTEMPTS = 4
 TOOL_GRACE_SECONDS = 15.0
 """Reading the snapshot, and writing the record, around the tool's own timeout."""

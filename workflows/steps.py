@@ -17,6 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest, ToolResponse
     from activities.contracts.mcp import McpListing, McpListRequest
     from activities.contracts.people import DecisionRecord
+    from activities.contracts.similarity import EmbedRequest, EmbedResponse
+    from activities.embed_call import EmbedActivities
     from activities.human_records import HumanActivities
     from activities.mcp.listing import McpActivities
     from activities.model_call import ModelActivities
@@ -50,6 +52,34 @@ async def call_model(
         task_queue=queue,
         start_to_close_timeout=policies.MODEL_START_TO_CLOSE,
         schedule_to_close_timeout=policies.MODEL_SCHEDULE_TO_CLOSE,
+        heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+        retry_policy=replace(policies.MODEL_RETRY, maximum_attempts=attempts),
+        cancellation_type=_when_cancelled(punctual=punctual),
+        summary=summary,
+    )
+    return await _outcome(call)
+
+
+async def embed(
+    request: EmbedRequest, *, queue: str, attempts: int, seconds: float | None, summary: str, punctual: bool = False
+) -> EmbedResponse:
+    """Compare texts; ``attempts`` is as many as the budget allows, ``seconds`` the time that is left for all of them.
+
+    The bound is the activity's own: a timer would cost two events.
+
+    Raises:
+        ActivityError: read it with ``workflows.failures``.
+        CancelledError: a stop was asked for before.
+    """
+    stop_if_requested()
+    most = policies.EMBED_SCHEDULE_TO_CLOSE
+    bound = most if seconds is None else min(most, timedelta(seconds=seconds))
+    call = workflow.start_activity_method(
+        EmbedActivities.embed,
+        request,
+        task_queue=queue,
+        start_to_close_timeout=min(policies.EMBED_START_TO_CLOSE, bound),
+        schedule_to_close_timeout=bound,
         heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
         retry_policy=replace(policies.MODEL_RETRY, maximum_attempts=attempts),
         cancellation_type=_when_cancelled(punctual=punctual),

@@ -20,42 +20,9 @@ DIMENSIONS = 1024
 """A text of 8,000 bytes has some 5,000 different n-grams: two that share none come out within 0.05 of 0."""
 NGRAMS = (3, 4)
 """Characters of the n-grams within a word: long enough to tell words apart, short enough for other endings."""
-NEGATIONS = frozenset(
-    [
-        "no",
-        "not",
-        "never",
-        "nobody",
-        "none",
-        "nothing",
-        "neither",
-        "nor",
-        "cannot",
-        "without",
-        "don",
-        "doesn",
-        "didn",
-        "isn",
-        "aren",
-        "wasn",
-        "won",
-        "wouldn",
-        "shouldn",
-        "nicht",
-        "kein",
-        "keine",
-        "keinen",
-        "keiner",
-        "nie",
-        "niemals",
-        "ohne",
-        "ne",
-        "pas",
-        "jamais",
-        "sin",
-        "nunca",
-    ]
-)
+_NO = """no not never nobody none nothing neither nor cannot without don doesn didn isn aren wasn won wouldn shouldn
+    nicht kein keine keinen keiner nie niemals ohne ne pas jamais sin nunca"""
+NEGATIONS = frozenset(_NO.split())
 _WEIGHTY, _WORD, _PAIR, _CHARACTERS, _FUNCTION = 4.0, 1.5, 1.0, 1.0, 0.3
 """What numbers and negations, other words, neighbouring words, all n-grams of a word together, and function words count."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -93,6 +60,8 @@ def vector_of(text: str) -> list[float]:
         digest = int.from_bytes(hashlib.blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest(), "big")
         # Colliding features cancel out as often as they add up, so texts that share nothing stay near 0.
         vector[digest % DIMENSIONS] += weight if digest >> 63 else -weight
+    if not any(vector):  # all cancelled out, in a text of two signs
+        vector[0] = 1.0
     length = math.hypot(*vector)
     return [number / length for number in vector]
 

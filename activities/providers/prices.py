@@ -19,6 +19,10 @@ DEFAULT_MODELS: dict[str, dict[str, str]] = {
 """Provider to tier to model, where nobody configured one. The tier ``local`` has none: only its owner knows."""
 
 
+DEFAULT_EMBEDDINGS = {"openai": "text-embedding-3-small", "gemini": "gemini-embedding-001"}
+"""Provider to embedding model, where nobody configured one: 0.02 and 0.15 US dollars a million tokens."""
+
+
 def price_of(provider: str, model: str, prompt_tokens: int = 0) -> tuple[float, float] | None:
     """Return US dollars a million tokens, input and output, as of today; ``None`` where no price is known.
 
@@ -28,17 +32,31 @@ def price_of(provider: str, model: str, prompt_tokens: int = 0) -> tuple[float, 
         prompt_tokens: The longest prompt that is expected. Where the price grows with a prompt's length, it is that of
             a prompt this long, so that a budget which counts with it holds.
     """
+    price_in, price_out = _listed(provider, model, prompt_tokens)
+    return None if price_in is None or price_out is None else (price_in, price_out)
+
+
+def embedding_price_of(provider: str, model: str) -> float | None:
+    """US dollars a million tokens of an embedding model, which writes nothing; ``None`` where no price is known."""
+    return _listed(provider, model, 0)[0]
+
+
+def _listed(provider: str, model: str, prompt_tokens: int) -> tuple[float | None, float | None]:
+    """The list's prices as of today, input and output."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - slow to load, see above
 
     listed_as = VENDORS[provider].price_list if provider in VENDORS else provider
     try:
         _, info = get_snapshot().find_provider_model(model, None, listed_as, None)
     except LookupError:
-        return None
+        return None, None
     prices = info.get_prices(datetime.now(UTC))
-    at_length = [_at(price, prompt_tokens) for price in (prices.input_mtok, prices.output_mtok)]
-    known = [float(price) for price in at_length if isinstance(price, Decimal)]
-    return (known[0], known[1]) if len(known) == 2 else None
+    price_in, price_out = (_at(price, prompt_tokens) for price in (prices.input_mtok, prices.output_mtok))
+    return _number(price_in), _number(price_out)
+
+
+def _number(price: object) -> float | None:
+    return float(price) if isinstance(price, Decimal) else None
 
 
 def _at(price: object, prompt_tokens: int) -> object:

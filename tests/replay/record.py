@@ -9,8 +9,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,59 +17,16 @@ from activities.errors import AuthenticationFailed, Overloaded
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.replay import composition as made
 from tests.replay import sessions
-from tests.replay.sessions import Start
-from tests.support.scripted import Script, ScriptedProvider, calls, in_order, says, says_json
+from tests.replay.scenario import HISTORIES, SUMS, Scenario, scheduled, stopped
+from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
 from tests.support.supervision import SUBTASKS, A, B, failing, obedient, spacious, team
 from tests.support.teams import ANSWER, one_agent, one_call
 from workers.admission import RunOrder, admit
 from workers.bundles import export_bundle, write_bundle
 from workers.deployment import Deployment
 from workers.pools import EXIT_PAUSE_SECONDS, running_pools
-from workers.runs import RunHandle, read_result, start_run
 from workers.server import dev_server
 from workers.settings import load_settings
-from workflows.teams.tree import TeamSpec
-
-HISTORIES = Path(__file__).parent / "histories"
-SUMS = HISTORIES / "SHA256SUMS"
-
-End = Callable[[RunHandle], Awaitable[object]]
-
-
-async def scheduled(handle: RunHandle) -> None:
-    """The run waits for an activity that nobody serves."""
-    async with asyncio.timeout(10):
-        while not (await handle.describe()).raw_description.pending_activities:
-            await asyncio.sleep(0.02)
-
-
-async def stopped(handle: RunHandle) -> None:
-    await scheduled(handle)
-    await handle.cancel()
-    await read_result(handle)
-
-
-unasked = in_order()
-"""The model is not asked at all."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A run to record."""
-
-    workflow: str
-    name: str
-    team: TeamSpec
-    script: Script = unasked
-    end: End = read_result
-    pools: tuple[str, ...] = ("workflows", "tools", "models-offline")
-    changes: dict[str, object] = field(default_factory=dict)
-    version: int = 1
-    start: Start = start_run
-
-    @property
-    def path(self) -> Path:
-        return HISTORIES / self.workflow / f"{self.name}.v{self.version}.json"
 
 
 def thrifty(call: ProviderCall, index: int) -> ProviderAnswer:

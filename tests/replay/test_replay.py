@@ -10,7 +10,8 @@ import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHistory
 from temporalio.workflow import NondeterminismError
 
-from tests.replay.record import HISTORIES, SCENARIOS, SUMS
+from tests.replay.record import SCENARIOS
+from tests.replay.scenario import HISTORIES, SUMS
 from workers.bundles import read_bundle, replay_bundle
 from workers.pools import ALL_WORKFLOWS, EXIT_PAUSE_SECONDS
 from workers.settings import load_settings
