@@ -6,14 +6,12 @@ text that a model wrote is not: the number ``"500"`` that a tool takes for 500 m
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
-from pydantic import JsonValue, ValidationError
-from pydantic_core import SchemaError, core_schema
-from pydantic_core import SchemaValidator as Matcher
+from pydantic import JsonValue
 
 from activities.contracts.grants import ArgumentRule, Grant
 from activities.errors import ConfigurationInvalid
+from activities.matching import holds, matcher
 
 MAX_MATCHED = 16 * 1024
 """Characters of the longest text that is held against a pattern; a longer one does not fit."""
@@ -49,7 +47,7 @@ def check_rules(rules: Mapping[str, ArgumentRule], where: str) -> None:
         ConfigurationInvalid: it cannot work; ``where`` begins the sentence.
     """
     for name, rule in rules.items():
-        if rule.pattern is not None and isinstance(problem := _matcher(rule.pattern), str):
+        if rule.pattern is not None and isinstance(problem := matcher(rule.pattern, whole=True), str):
             raise ConfigurationInvalid(
                 f"{where}: the pattern of {name!r} cannot be read: {problem}",
                 fix="write a regular expression without look-around and references to groups",
@@ -89,26 +87,4 @@ def _against(rule: ArgumentRule, value: JsonValue) -> str:
 
 
 def _matches(pattern: str, value: JsonValue) -> bool:
-    matcher = _matcher(pattern)
-    if not isinstance(value, str) or len(value) > MAX_MATCHED or isinstance(matcher, str):
-        return False
-    try:
-        matcher.validate_python(value)
-    except (ValidationError, UnicodeError):
-        return False
-    return True
-
-
-@lru_cache(maxsize=1000)
-def _matcher(pattern: str) -> Matcher | str:
-    """What holds a text against a pattern, or why the pattern cannot be read.
-
-    Rust's engine, which pydantic brings: its time grows with the text's length and no faster, whatever the pattern.
-    """
-    try:
-        # Alone first: ``a)|(b`` would mean something else inside our own parentheses.
-        for whole in (pattern, rf"\A(?:{pattern})\z"):
-            matcher = Matcher(core_schema.str_schema(pattern=whole, regex_engine="rust-regex", strict=True))
-    except SchemaError as error:
-        return " ".join(str(error).split()).partition("regex parse error: ")[2][-200:] or "it is too large"
-    return matcher
+    return isinstance(value, str) and len(value) <= MAX_MATCHED and holds(matcher(pattern, whole=True), value)

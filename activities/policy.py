@@ -9,29 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from activities.contracts.base import Line, Name
-from activities.contracts.grants import ArgumentRule, Verdict
+from activities.contracts.grants import Verdict
+from activities.contracts.patterns import Arguments, Patterns, listed
 from activities.contracts.people import Asking
 from activities.contracts.profile import Effect
 from activities.grants import misfit
+from activities.rules import edited, fits
 
 MAX_RULES = 1000
 """Each is looked at before an effect: a thousand take well under a millisecond."""
 
-Pattern = Annotated[str, StringConstraints(pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,63}\*?|\*)$")]
-"""A name, the beginning of names and ``*``, or ``*`` for all."""
-
-
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100)]
-"""One pattern, or several of which one has to fit."""
 EffectName = Literal["read", "idempotent", "once"]
-Arguments = Annotated[dict[Name, ArgumentRule], Field(max_length=64)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ class PolicyRule(BaseModel):
     """Names are what team files say: whoever may start runs may use any."""
     agent: Patterns = ("*",)
     """The agent, or the call node, that acts."""
-    effect: Annotated[tuple[EffectName, ...], BeforeValidator(_listed), Field(min_length=1)] = get_args(EffectName)
+    effect: Annotated[tuple[EffectName, ...], BeforeValidator(listed), Field(min_length=1)] = get_args(EffectName)
     """A tool of an MCP server never counts as ``read``: that it only reads is the team's word."""
     arguments: Arguments = {}
     verdict: Verdict
@@ -89,16 +80,15 @@ class PolicyRule(BaseModel):
     def may_match(self, action: Action) -> bool:
         """Whether it may decide on an action, by its arguments."""
         return (
-            _fits(self.tool, action.tool)
-            and _fits(self.team, action.team)
-            and _fits(self.agent, action.agent)
+            fits(self.tool, action.tool)
+            and fits(self.team, action.team)
+            and fits(self.agent, action.agent)
             and action.effect.value in self.effect
         )
 
     def edited(self, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The arguments as the rule wants them."""
-        limited = {name: _within(self.limit[name], value) for name, value in arguments.items() if name in self.limit}
-        return {**arguments, **limited, **self.replace}
+        return edited(arguments, self.replace, self.limit)
 
 
 class Policy(BaseModel):
@@ -124,24 +114,6 @@ class Policy(BaseModel):
                 if not rule.arguments:
                     return found
         return found | {Verdict.PROCEED if action.effect is Effect.READ else Verdict.BLOCK}
-
-
-def _fits(patterns: tuple[str, ...], name: str) -> bool:
-    return any(name.startswith(pattern[:-1]) if pattern[-1] == "*" else name == pattern for pattern in patterns)
-
-
-def _within(rule: ArgumentRule, value: JsonValue) -> JsonValue:
-    if isinstance(value, str | list) and rule.max_length is not None:
-        return value[: rule.max_length]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        low = value if rule.minimum is None else max(value, _plain(rule.minimum))
-        return low if rule.maximum is None else min(low, _plain(rule.maximum))
-    return value
-
-
-def _plain(number: float) -> int | float:
-    """A bound as a tool that takes whole numbers can take it."""
-    return int(number) if number == int(number) else number
 
 
 def as_text(arguments: Mapping[str, JsonValue]) -> str:

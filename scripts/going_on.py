@@ -21,6 +21,7 @@ from scripts.session import Session, check_keys, log_to_file, open_existing, poo
 from scripts.terminal import USAGE, Output
 from workers.admission import RunOrder, resolve
 from workers.checkpoints import Origin, read_origin
+from workers.embedding_plan import embeddings_of
 from workers.rewinding import Order, Way, close_tree, find_way, go_on
 from workers.runs import read_input
 from workers.sessions import is_session
@@ -106,9 +107,11 @@ async def carry_out(run_id: str, order: Order, output: Output, *, confirmed: boo
 
 def _pools(session: Session, old: RunInput, order: Order) -> list[str]:
     """What serves the old run, to close it, and the new one."""
-    _, profiles = resolve(session.deployment, order.team or old.team, order.provider or old.provider)
+    settings, provider = session.deployment.settings, order.provider or old.provider
+    team, profiles = resolve(session.deployment, order.team or old.team, provider)
     models = [choice for profile in profiles.values() for choice in profile.models]
-    return pools_of({steps.model_queue(choice.provider) for choice in models})
+    compared = embeddings_of(team, profiles, settings, provider or settings.provider).routes.values()
+    return pools_of([*(steps.model_queue(choice.provider) for choice in models), *(route.queue for route in compared)])
 
 
 def _plan_of(run: RunInput) -> Plan:

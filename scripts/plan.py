@@ -3,7 +3,7 @@
 import secrets
 import string
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from activities.snapshots import describe_files
 from workers.admission import RunOrder, check_goal, check_run_id
 from workers.checks.inspection import inspect_team
 from workers.deployment import load_tools
+from workers.embedding_plan import embeddings_of
 from workers.input_folder import read_folder
 from workers.plugin import load_codec
 from workers.profiles import build_profiles
 from workers.settings import Settings
 from workflows import steps
-from workflows.contracts import RunInput
+from workflows.contracts import ModelRoute, RunInput
 from workflows.teams.tree import TeamSpec
 
 MAX_GOAL = 16_000
@@ -37,11 +38,14 @@ class Plan:
     """The digest that the input will have; empty without an input."""
     warnings: tuple[str, ...] = ()
     """What is worth knowing of the team, one sentence each."""
+    embeddings: dict[str, ModelRoute] = field(default_factory=dict)
+    """What texts are compared with."""
 
     @property
     def queues(self) -> set[str]:
         """The task queues of its models."""
-        return {steps.model_queue(choice.provider) for chain in self.models.values() for choice in chain}
+        asked = {steps.model_queue(choice.provider) for chain in self.models.values() for choice in chain}
+        return asked | {route.queue for route in self.embeddings.values()}
 
 
 def make_plan(settings: Settings, team: Path | TeamSpec, order: RunOrder) -> Plan:
@@ -57,14 +61,16 @@ def make_plan(settings: Settings, team: Path | TeamSpec, order: RunOrder) -> Pla
     team = found.view.team
     if order.run_id:
         check_run_id(order.run_id)
-    profiles = build_profiles(team, settings, tools, order.provider or settings.provider)
+    provider = order.provider or settings.provider
+    profiles = build_profiles(team, settings, tools, provider)
+    compared = embeddings_of(team, profiles, settings, provider)
     load_codec(settings)
     digest = ""
     if order.folder is not None:
         files, skipped = read_folder(order.folder, order.include)
         digest = digest_of(encode_model(describe_files(files, skipped)))
     models = {name: profile.models for name, profile in profiles.items() if profile.models}
-    return Plan(team, order, models, digest, tuple(found.warnings))
+    return Plan(team, order, models, digest, tuple(found.warnings), compared.routes)
 
 
 def read_goal(goal: str) -> str:

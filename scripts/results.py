@@ -173,7 +173,7 @@ def as_text(result: RunResult, run: RunInput) -> str:
 
 def is_offline(run: RunInput) -> bool:
     """Whether the offline model did it, or a part of it."""
-    return model_queue("offline") in run.queues
+    return any(route.queue == model_queue("offline") for plan in run.plans.values() for route in plan.models)
 
 
 def _short(path: str) -> str:

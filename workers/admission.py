@@ -18,6 +18,7 @@ from activities.object_store import ObjectStore
 from activities.prompts import profile_tokens
 from activities.snapshots import describe_notes, describe_skipped, write_snapshot
 from workers.deployment import Deployment
+from workers.embedding_plan import embeddings_of
 from workers.input_folder import read_folder
 from workers.policy import foreseen, load_policy
 from workers.profiles import build_profiles
@@ -52,6 +53,7 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
     check_run_id(order.run_id)
     check_goal(order.goal)
     team, profiles = resolve(deployment, team, order.provider)
+    compared = embeddings_of(team, profiles, deployment.settings, order.provider or deployment.settings.provider)
     store, scope_id = deployment.store, order.run_id
     snapshot: SnapshotRef | None = None
     missing: tuple[str, ...] = ()
@@ -62,8 +64,9 @@ async def admit(deployment: Deployment, team: TeamSpec, order: RunOrder) -> RunI
         missing, notes = describe_skipped(skipped), describe_notes(skipped)
     run = await freeze(store, team, profiles, goal=order.goal, scope_id=scope_id)
     told, people_seconds = foreseen(load_policy(deployment.settings.policy, deployment.tools), team, profiles)
+    told = (*told, *compared.notes)
     given = {"snapshot": snapshot, "missing": missing, "notes": (*notes, *told)[:100], "provider": order.provider}
-    return run.model_copy(update={**given, "people_seconds": people_seconds})
+    return run.model_copy(update={**given, "people_seconds": people_seconds, "embeddings": compared.routes})
 
 
 async def admit_again(
@@ -82,10 +85,11 @@ async def admit_again(
     """
     provider = provider or old.provider
     team, profiles = resolve(deployment, team or old.team, provider)
+    compared = embeddings_of(team, profiles, deployment.settings, provider or deployment.settings.provider)
     run = await freeze(deployment.store, team, profiles, goal=old.goal, scope_id=old.scope_id)
     kept = ("snapshot", "missing", "notes", "generation", "max_history_events", "rewind", "run_id")
     _, people_seconds = foreseen(load_policy(deployment.settings.policy, deployment.tools), team, profiles)
-    given = {"provider": provider, "people_seconds": people_seconds}
+    given = {"provider": provider, "people_seconds": people_seconds, "embeddings": compared.routes}
     return run.model_copy(update={**{name: getattr(old, name) for name in kept}, **given})
 
 

@@ -1,8 +1,9 @@
 """Which embedding models a run gets: resolved at admission like all other models, and frozen with it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from activities.contracts.profile import AgentProfile
 from activities.contracts.similarity import Similarity
 from activities.errors import ConfigurationInvalid
 from activities.providers.prices import DEFAULT_EMBEDDINGS, embedding_price_of
@@ -32,6 +33,18 @@ def compared_in(team: TeamSpec) -> tuple[Similarity, ...]:
     """What the nodes of a team say of similarity: every field of this type."""
     values = (value for node in walk(team.root) for value in node.__dict__.values())
     return tuple(value for value in values if isinstance(value, Similarity))
+
+
+def embeddings_of(
+    team: TeamSpec, profiles: Mapping[str, AgentProfile], settings: Settings, provider: str
+) -> Embeddings:
+    """The embedding models of a team whose other models were resolved.
+
+    Raises:
+        ConfigurationInvalid: as ``resolve_embeddings``.
+    """
+    queues = {steps.model_queue(model.provider) for profile in profiles.values() for model in profile.models}
+    return resolve_embeddings(settings, provider, compared_in(team), queues)
 
 
 def resolve_embeddings(

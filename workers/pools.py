@@ -120,8 +120,8 @@ def build_pool(
     embedding: dict[str, EmbeddingProvider] = {"offline": OfflineEmbedding()}
     if isinstance(provider, EmbeddingProvider):
         embedding[provider_name] = provider
-    activities = (models.call_model, EmbedActivities(store, embedding).embed)
-    return Pool(name, queue, (), activities, settings.model_concurrency, (provider,))
+    served = (models.call_model, EmbedActivities(store, embedding).embed)
+    return Pool(name, queue, (), served, settings.model_concurrency, (provider,))
 
 
 def make_worker(client: Client, pool: Pool, settings: Settings, identity: str | None = None) -> Worker:

@@ -251,6 +251,8 @@ class RunInput(WireModel):
     """What a nested node is to do; the root does the goal."""
     state: AgentState | None = None
     """Where a continue-as-new goes on."""
+    carried: "Carried | None" = None
+    """The same of a pattern."""
     rewind: Rewind | None = None
     """What it goes on from, where it is no beginning."""
     run_id: RunId | None = None
@@ -266,6 +268,11 @@ class RunInput(WireModel):
         """The generation of a step's records; that of the ``once`` tool named there, which only its renewal changes."""
         renewed = self.rewind.generation_of(path, once) if self.rewind else 0
         return renewed or (0 if once else self.generation)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it continues what was there before a continue-as-new."""
+        return self.state is not None or self.carried is not None
 
     @property
     def workflow_id(self) -> str:
@@ -385,6 +392,20 @@ class RunResult(WireModel):
     short: Line = ""
     """Whose budget it ended for, where that is the budget of a node above it."""
     failure: FailureDetail | None = None
+
+
+class Carried(WireModel):
+    """What a pattern takes along when it continues as new. Nothing is under way then."""
+
+    memory: JsonValue = None
+    """The pattern's own: where it stands."""
+    result: RunResult
+    """What all its steps have come to, with what its frame holds."""
+    done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_LISTED_EFFECTS)] = ()
+    """The effects that stand."""
+    effects_begun: int = 0
+    started_at: float
+    """Workflow time of its start, seconds since 1970."""
 
 
 class RunSoFar(WireModel):

@@ -63,7 +63,8 @@ class Frame:
     def of(cls, run: RunInput) -> "Frame":
         """The frame of a workflow that begins, or goes on."""
         root = run.team.root
-        used = run.state.total if run.state else None
+        before = run.carried
+        used = run.state.total if run.state else before.result.usage if before else None
         started_at = _began(run)
         name = f"the node {node_name(root)!r}"
         grant = Account(_payer(run, name), run.task.budget, used=used) if run.task else None
@@ -72,10 +73,13 @@ class Frame:
             run=run,
             board=Board(run.own_path),
             account=account,
-            state=RunState(run.rewind.values if run.rewind else None),
+            state=RunState(run.rewind.values if run.rewind else None, before.result.state if before else ()),
+            handoffs=list(before.result.handoffs) if before else [],
             done=_left_standing(run),
-            decisions=list(run.state.decisions) if run.state else [],
-            effects_begun=len(run.state.done) if run.state else 0,
+            decisions=list(run.state.decisions if run.state else before.result.decisions if before else ()),
+            notes=list(before.result.notes) if before else [],
+            log=list(before.result.log) if before else [],
+            effects_begun=len(run.state.done) if run.state else before.effects_begun if before else 0,
             started_at=started_at,
             deadline=end_of_run(run, started_at),
             grant=grant,
@@ -152,7 +156,7 @@ class Frame:
 
 def _left_standing(run: RunInput) -> list[EffectReport]:
     """What a workflow has done before a continue-as-new; of a root first what earlier executions did, unless it was that."""
-    done = run.state.done if run.state else ()
+    done = run.state.done if run.state else run.carried.done if run.carried else ()
     earlier = run.rewind.earlier if run.rewind and run.task is None else ()
     known = {report.request_id for report in done if report.request_id}
     return [*(report for report in earlier if report.request_id not in known), *done]
@@ -167,5 +171,5 @@ def _began(run: RunInput) -> float:
     """When the workflow began, before every continue-as-new and transfer."""
     state = run.state
     if state is None:
-        return workflow.time()
+        return run.carried.started_at if run.carried else workflow.time()
     return state.ownership.started_at if state.ownership else state.started_at

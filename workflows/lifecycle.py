@@ -32,7 +32,12 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
     """
     frame = Frame.of(run)
     workflow.set_query_handler(STATE_QUERY, lambda: so_far(frame))
-    if run.task and run.task.handoff and not isinstance(run.team.root, AgentNode | CallNode | PersonNode):
+    if (
+        run.task
+        and run.task.handoff
+        and not run.goes_on
+        and not isinstance(run.team.root, AgentNode | CallNode | PersonNode)
+    ):
         frame.note(handoffs=[arrived(run.task, run.task.handoff)])  # others say so in their first call
     stopped = False
     try:
@@ -66,7 +71,11 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
 async def _worked(frame: Frame, work: Callable[[Frame], Awaitable[RunResult]]) -> RunResult:
     """What the pattern comes to, whatever it raises besides a stop."""
     try:
-        if frame.run.task is None and not isinstance(frame.run.team.root, AgentNode | CallNode | PersonNode):
+        if (
+            frame.run.task is None
+            and not frame.run.goes_on
+            and not isinstance(frame.run.team.root, AgentNode | CallNode | PersonNode)
+        ):
             check_root(frame)
         return await work(frame)
     except Exception as error:

@@ -18,7 +18,7 @@ async def with_mcp_tools(run: RunInput) -> RunInput:
     Raises:
         ActivityError: read it with ``workflows.failures``.
     """
-    if run.task is not None or run.state is not None:
+    if run.task is not None or run.goes_on:
         return run  # nested, or continued: its input holds them
     wanted = {name: tools for name, tools in mcp_tools(run.team).items() if name in run.plans}
     if not wanted:
@@ -52,7 +52,7 @@ def mcp_tools(team: TeamSpec) -> dict[str, tuple[str, ...]]:
     for node in walk(team.root):
         if isinstance(node, AgentNode):
             named = {name: team.agents[name].tools for name in owners(team, node.agent) if name in team.agents}
-            if node.tier and node.agent in team.agents:
+            if plan_name(node) != node.agent and node.agent in team.agents:
                 named[plan_name(node)] = team.agents[node.agent].tools
         else:
             named = {node.name: (node.tool,)} if isinstance(node, CallNode) else {}

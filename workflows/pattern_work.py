@@ -19,12 +19,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, OstinatoError
     from activities.input_contracts import input_problems
     from workflows import lifecycle
+    from workflows.carrying import carried
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
     from workflows.deadlines import within
     from workflows.failures import failure_of, stop_if_requested
     from workflows.fallbacks import told_why
     from workflows.frame import Frame
     from workflows.nodes import run_node
+    from workflows.progress import is_long
     from workflows.results import together
     from workflows.stages import shown, unread
     from workflows.teams.bounds import inline_places
@@ -99,12 +101,15 @@ class PatternWork(Generic[N]):
         if not isinstance(node, kind):
             raise ConfigurationInvalid(f"the workflow is no {node.kind}", fix="start it as its kind says")
         self.frame, self.node = frame, node
-        ends = workflow.time() + node.seconds
+        ends = frame.started_at + node.seconds
         self.deadline = ends if frame.deadline is None else min(ends, frame.deadline)
         """Workflow time at which it has to have ended."""
-        self.seconds = self.deadline - workflow.time()
+        self.seconds = self.deadline - frame.started_at
         self.parts: dict[str, Part] = {part.place: part for part in node.parts()}
-        self.results: list[RunResult] = []
+        before = frame.run.carried
+        self.memory: JsonValue = before.memory if before else None
+        """Where the pattern stood before it continued as new; nothing at the beginning."""
+        self.results: list[RunResult] = [before.result] if before else []
         """Of all steps, as they end."""
         self.missing: list[str] = []
         """What the output lacks, one sentence each: with any the result is partial."""
@@ -217,6 +222,28 @@ class PatternWork(Generic[N]):
 
         ended = await asyncio.gather(*(one(job) for job in jobs), return_exceptions=True)
         return [_raised(value) for value in ended]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the history is to be left behind: begin nothing more, and call ``continue_if_long`` once all has ended."""
+        return is_long(self.frame.run)
+
+    def continue_if_long(self, memory: JsonValue) -> None:
+        """Continue as new where the history is long. Call it only when nothing is under way.
+
+        Args:
+            memory: where the pattern stands, all of it; it finds it again as ``memory``.
+
+        Raises:
+            ContinueAsNewError: always, where the history is long; let it pass.
+            CancelledError: the run was stopped.
+        """
+        stop_if_requested()
+        if not self.is_long or self.frame.halted:
+            return
+        workflow.continue_as_new(
+            self.frame.run.model_copy(update={"carried": carried(self.frame, self.come_to(None), memory)})
+        )
 
     def come_to(self, output: JsonValue, failure: FailureDetail | None = None) -> RunResult:
         """What all steps come to."""

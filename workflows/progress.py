@@ -73,6 +73,11 @@ def continue_when_long(run: RunInput, state: AgentState) -> None:
         CancelledError: the run was stopped: whoever continued it would know nothing of that.
     """
     stop_if_requested()
-    info = workflow.info()
-    if info.get_current_history_length() > run.max_history_events or info.is_continue_as_new_suggested():
+    if is_long(run):
         workflow.continue_as_new(run.model_copy(update={"state": state}))
+
+
+def is_long(run: RunInput) -> bool:
+    """Whether the history is to be left behind as soon as nothing is in flight."""
+    info = workflow.info()
+    return info.get_current_history_length() > run.max_history_events or info.is_continue_as_new_suggested()

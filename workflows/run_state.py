@@ -25,11 +25,16 @@ MAX_STATE_BYTES = 4 * 1024 * 1024
 class RunState:
     """The versions of one workflow's state."""
 
-    def __init__(self, replaced: Mapping[str, JsonValue] | None = None) -> None:
-        """``replaced``: path of a step to what is put in place of its output (rewind and fork)."""
-        self.commits: list[StateCommit] = []
-        self.size_bytes = 0
-        self._values: dict[str, JsonValue] = {}
+    def __init__(self, replaced: Mapping[str, JsonValue] | None = None, commits: Iterable[StateCommit] = ()) -> None:
+        """Begin, or go on.
+
+        Args:
+            replaced: path of a step to what is put in place of its output (rewind and fork).
+            commits: the versions before a continue-as-new.
+        """
+        self.commits = list(commits)
+        self.size_bytes = sum(commit.size_bytes for commit in self.commits)
+        self._values: dict[str, JsonValue] = {commit.key: commit.value for commit in self.commits}
         self._replaced = dict(replaced or {})
 
     @property

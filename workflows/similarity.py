@@ -1,13 +1,14 @@
-"""How alike texts are: one activity for all of them, paid like a model call; and what patterns conclude from it.
+"""How alike outputs are: one activity for all of them, paid like a model call. See ``workflows.alike`` for what follows.
 
 What can be told without asking is not asked: the same text twice is 1, a blank one has nothing in common with any other.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
@@ -18,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, DeadlineExceeded, LimitExceeded, OstinatoError
     from activities.vectors import sample
     from workflows import steps
+    from workflows.alike import Matrix, spread
     from workflows.budget import usage_of_failed_call
     from workflows.contracts import AgentState, ModelRoute, RunResult, RunStatus, StepReport
     from workflows.deadlines import earliest
@@ -30,8 +32,6 @@ with workflow.unsafe.imports_passed_through():
 
 OWNER = "(similarity)"
 """Who the step is reported as: no agent has such a name."""
-Matrix = tuple[tuple[float, ...], ...]
-"""The cosine of each text with each other, -1 to 1; 1 on the diagonal."""
 
 
 @dataclass(frozen=True)
@@ -68,31 +68,10 @@ async def compare(
     texts = [as_text(value).strip() for value in values]
     distinct = list(dict.fromkeys(text for text in texts if text))
     if len(distinct) < 2:
-        return Compared(RunResult(status=RunStatus.COMPLETE), _matrix(texts, distinct, ()))
+        return Compared(RunResult(status=RunStatus.COMPLETE), spread(texts, distinct, ()))
     call = _Call(step, number, earliest(step.frame.deadline, end))
     answer = await call.make(similarity, distinct)
-    return Compared(call.result(), _matrix(texts, distinct, answer.cosines) if answer else ())
-
-
-def alike(cosines: Matrix, threshold: float) -> bool:
-    """Whether all texts count as the same, each with each; ``False`` where nothing was compared."""
-    return bool(cosines) and all(cosine >= threshold for row in cosines for cosine in row)
-
-
-def groups(cosines: Matrix, threshold: float) -> list[list[int]]:
-    """The texts in groups that count as the same, each with each: no chain of small steps joins two that differ.
-
-    In the order of the texts, each joins the first group with all of which it agrees. So the first of a group may stand
-    for it, and the same texts in the same order fall into the same groups.
-    """
-    found: list[list[int]] = []
-    for index, row in enumerate(cosines):
-        home = next((group for group in found if all(row[other] >= threshold for other in group)), None)
-        if home is None:
-            found.append([index])
-        else:
-            home.append(index)
-    return found
+    return Compared(call.result(), spread(texts, distinct, answer.cosines) if answer else ())
 
 
 class _Call:
@@ -122,8 +101,10 @@ class _Call:
         except (OstinatoError, ActivityError, TimeoutError) as error:
             stop_if_requested()
             step.frame.go_on()
-            late = isinstance(error, TimeoutError) or (self._left() or 1) <= 0
-            self._failed = self._too_late() if late else error
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error  # by a bound around it, which knows what that means
+            late = self._end is not None and workflow.time() >= self._end
+            self._failed = _too_late() if late or isinstance(error, TimeoutError) else error
             return None
 
     def result(self) -> RunResult:
@@ -153,12 +134,11 @@ class _Call:
         provider, _, model = route.model.partition(":")
         price = route.input_usd_per_million
         worst = Amounts(tokens=tokens, cost_usd=tokens * price / 1_000_000, model_calls=1)
-        left = self._left()
-        if left is not None and left <= 0:
-            raise TimeoutError
+        self._in_time()
         held = await step.funds.reserve(worst, times=EMBED_ATTEMPTS, what="comparison of texts", until=self._end)
         try:
             step.frame.go_on()  # it may have waited for its budget
+            self._in_time()
             request = EmbedRequest(
                 key=step.key(f"e{self._number}"),
                 provider=provider,
@@ -171,7 +151,6 @@ class _Call:
                 queue=route.queue,
                 attempts=held.times,
                 seconds=self._left(),
-                summary=f"compare {len(texts)} texts by {route.model}"[:200],
                 punctual=step.punctual,
             )
             self._usage, self._attempts = answer.usage, answer.attempt
@@ -185,24 +164,12 @@ class _Call:
     def _left(self) -> float | None:
         return None if self._end is None else self._end - workflow.time()
 
-    def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(
-            "there was no time left to compare texts", fix="raise seconds of the pattern, or give it less to do"
-        )
+    def _in_time(self) -> None:
+        if self._end is not None and workflow.time() >= self._end:
+            raise TimeoutError
 
 
-def _matrix(texts: Sequence[str], distinct: Sequence[str], cosines: Sequence[float]) -> Matrix:
-    """The pairs of different texts, spread over all of them."""
-    places = {text: index for index, text in enumerate(distinct)}
-    pairs = ((one, other) for one in range(len(distinct)) for other in range(one + 1, len(distinct)))
-    known = dict(zip(pairs, cosines, strict=True))
-
-    def cosine(one: str, other: str) -> float:
-        if one == other:
-            return 1.0
-        if not one or not other:
-            return 0.0
-        first, second = sorted((places[one], places[other]))
-        return known[first, second]
-
-    return tuple(tuple(cosine(one, other) for other in texts) for one in texts)
+def _too_late() -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "there was no time left to compare texts", fix="raise seconds of the pattern, or give it less to do"
+    )

@@ -61,7 +61,7 @@ async def call_model(
 
 
 async def embed(
-    request: EmbedRequest, *, queue: str, attempts: int, seconds: float | None, summary: str, punctual: bool = False
+    request: EmbedRequest, *, queue: str, attempts: int, seconds: float | None, punctual: bool = False
 ) -> EmbedResponse:
     """Compare texts; ``attempts`` is as many as the budget allows, ``seconds`` the time that is left for all of them.
 
@@ -74,6 +74,7 @@ async def embed(
     stop_if_requested()
     most = policies.EMBED_SCHEDULE_TO_CLOSE
     bound = most if seconds is None else min(most, timedelta(seconds=seconds))
+    summary = f"compare {len(request.texts)} texts by {request.provider}:{request.model}"[:200]
     call = workflow.start_activity_method(
         EmbedActivities.embed,
         request,

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from activities.errors import ProviderTimeout
 from activities.providers.base import EmbedAnswer, EmbedCall
@@ -86,7 +87,7 @@ def _parts(plain: str) -> Iterator[tuple[str, float]]:
             yield f"w{stem(word)}", _WORD
             yield from _ngrams(word)
     told = [stem(word) for word in found if word not in STOP_WORDS]
-    for first, second in zip(told, told[1:], strict=False):
+    for first, second in pairwise(told):
         yield f"p{first} {second}", _PAIR
 
 

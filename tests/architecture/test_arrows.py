@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from temporalio import activity
 
+from activities.embed_call import EmbedActivities
 from activities.human_records import HumanActivities
 from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
@@ -109,6 +110,7 @@ def test_names_in_history_are_pinned() -> None:
     assert names == ["agent", "call", "pipeline", "supervisor", "session", "person", "human_task"]
     calls: list[Callable[..., Any]] = [
         ModelActivities.call_model,
+        EmbedActivities.embed,
         ToolActivities.call_tool,
         McpActivities.list_tools,
         HumanActivities.find,
@@ -116,6 +118,7 @@ def test_names_in_history_are_pinned() -> None:
     ]
     assert [activity._Definition.must_from_callable(call).name for call in calls] == [
         "model.call",
+        "model.embed",
         "tool.call",
         "mcp.list",
         "human.find",
