@@ -29,6 +29,7 @@ from workflows import policies, steps
 from workflows.entities.human_task import HumanTaskWorkflow
 from workflows.patterns.agent import AgentWorkflow
 from workflows.patterns.call import CallWorkflow
+from workflows.patterns.monitor import MonitorWorkflow
 from workflows.patterns.person import PersonWorkflow
 from workflows.patterns.pipeline import PipelineWorkflow
 from workflows.patterns.session import SessionWorkflow
@@ -41,6 +42,7 @@ ALL_WORKFLOWS: tuple[type, ...] = (
     SupervisorWorkflow,
     SessionWorkflow,
     PersonWorkflow,
+    MonitorWorkflow,
     HumanTaskWorkflow,
 )
 

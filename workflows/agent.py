@@ -16,11 +16,14 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.calls import ModelRequest, ModelResponse
     from activities.contracts.messages import ToolCall, UserMessage
-    from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded
+    from activities.contracts.monitors import MonitorSpec
+    from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded, NotAllowed
     from workflows.agent_models import ModelCalls
     from workflows.agent_tools import ToolCalls
     from workflows.agent_work import AgentWork
     from workflows.contracts import AgentState
+    from workflows.monitored import review_answer
+    from workflows.monitoring import Reviewed, monitors_of
 
 _problems = TypeAdapter(list[str])
 
@@ -52,8 +55,8 @@ class AgentLoop:
                     return response  # the step goes on with somebody else, or comes back here
             elif problems := await self._problems(response):
                 self._correct(problems)
-            else:
-                return response
+            elif accepted := await self._reviewed(response):
+                return accepted
             boundary(self._work.state)
 
     async def _ask(self) -> ModelResponse:
@@ -128,6 +131,47 @@ class AgentLoop:
         for index, check in enumerate(self._work.spec.output.checks if self._work.spec.output else ()):
             problems += await self._check(index, check, response)
         return tuple(problems)
+
+    async def _reviewed(self, response: ModelResponse) -> ModelResponse | None:
+        """The answer as its monitors let it pass, or nothing: it was sent back.
+
+        Raises:
+            NotAllowed: it was sent back as often as may be.
+            Halted: a monitor ends the run at it.
+        """
+        work = self._work
+        if not (monitors := monitors_of(work.step)):
+            return response
+        contract, ordinal = work.spec.output, f"t{work.state.turns}.answer"
+        given = response.output if contract else response.text
+        schema = contract.schema_ if contract else None
+        reviewed = await review_answer(work.step, given, ordinal, monitors, schema)
+        work.go_on()  # judges and people take their time
+        if reviewed.refusal and reviewed.monitor:
+            self._send_back(reviewed, reviewed.monitor)
+            return None
+        if reviewed.value == given:
+            return response
+        changed = response.model_copy(update={"output" if contract else "text": reviewed.value})
+        if problems := await self._problems(changed):
+            self._correct(problems)
+            return None
+        return changed
+
+    def _send_back(self, reviewed: Reviewed, monitor: MonitorSpec) -> None:
+        """Send an answer back that its monitors refuse, as often as they and the agent's limits allow."""
+        work, state = self._work, self._work.state
+        if state.sent_back >= monitor.corrections or state.corrections >= work.limits.corrections:
+            raise NotAllowed(
+                f"the monitor {monitor.name!r} does not let the answer of the agent {work.agent!r} pass: {reviewed.told}"[
+                    :1000
+                ],
+                fix="look at the thread and the decisions (ostinato show), and mend the instructions or the monitor",
+            )
+        prompt = f"Your answer was not let through: {reviewed.told}\nAnswer again, whole and corrected."
+        work.update(
+            corrections=state.corrections + 1, sent_back=state.sent_back + 1, append=(UserMessage(text=prompt),)
+        )
 
     def _answers_another_subtask(self, response: ModelResponse) -> str:
         output = response.output

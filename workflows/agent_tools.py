@@ -18,9 +18,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.effects import noting_effect
     from workflows.failures import failure_of
     from workflows.gate import through_the_gate
+    from workflows.monitored import refused_transfer
     from workflows.paid_tools import paid
     from workflows.platform_tools import answered_here
     from workflows.policies import TOOL_ATTEMPTS
+    from workflows.transfers import Transfer, refused_call
 
 MAX_ARTIFACTS = 1000
 """Files of one step that are listed; the last ones where it writes more."""
@@ -73,6 +75,9 @@ class ToolCalls:
         }
         wrong = [message.text for index in own if (message := own[index].message).is_error]
         work.transfer = next((one.transfer for one in own.values() if one.transfer), None)
+        if work.transfer and (refusal := await self._refused(work.transfer)):
+            work.transfer, wrong = None, [refusal.text]
+            messages = {0: refusal}  # a transfer is the only call of its turn
         work.update(
             append=tuple(messages[index] for index in sorted(messages)),
             tool_errors=work.state.tool_errors + len(wrong),
@@ -83,6 +88,12 @@ class ToolCalls:
                 f"the agent {work.agent!r} made more than {limits.tool_errors} tool errors; the last: {last[:200]}",
                 fix=f"look at its tools and instructions, or raise limits.tool_errors of {work.agent!r}",
             )
+
+    async def _refused(self, transfer: Transfer) -> ToolMessage | None:
+        """What the agent reads where a monitor does not allow the transfer."""
+        work = self._work
+        text = await refused_transfer(work.step, transfer, work.state.last_text, f"t{work.state.turns}.transfer")
+        return refused_call(transfer.call_id, f"The task was not handed on: {text}") if text else None
 
     async def check(self, ordinal: str, call: ToolCall) -> ToolResponse:
         """One check of the contract: no call of the model's, so it counts against no budget."""

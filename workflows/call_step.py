@@ -105,8 +105,8 @@ class _Call:
         if answer.error is ToolErrorKind.BLOCKED:
             raise NotAllowed(
                 f"the call {node.name!r} of {node.tool!r} is not allowed: {answer.text[:400]}",
-                fix="change its arguments, its grants or the deployment's policy, and resume the run"
-                if answer.message
+                fix="change its arguments, its grants, the monitor or the deployment's policy, and resume the run"
+                if answer.message or answer.decision
                 else after_a_no(),
             )
         if answer.error:

@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.effects import MAX_LISTED_EFFECTS
     from workflows.contracts import MAX_LOG, Carried, RunResult
     from workflows.frame import Frame
+    from workflows.results import with_beside
 
 
 def carried(frame: Frame, result: RunResult, memory: JsonValue) -> Carried:
@@ -28,7 +29,7 @@ def carried(frame: Frame, result: RunResult, memory: JsonValue) -> Carried:
     own = [report for report in frame.done if not report.earlier]  # the root's input has the earlier ones
     return Carried(
         memory=memory,
-        result=result.model_copy(update=held),
+        result=with_beside(frame, result).model_copy(update=held),
         done=tuple(own[-MAX_LISTED_EFFECTS:]),
         effects_begun=frame.effects_begun,
         started_at=frame.started_at,

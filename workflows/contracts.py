@@ -14,6 +14,7 @@ from activities.contracts.failures import FailureDetail
 from activities.contracts.grants import Verdict
 from activities.contracts.handoffs import MAX_OWNERS, Handoff, HandoffReport
 from activities.contracts.messages import MessageRef, ThreadRef, ToolMessage, UserMessage
+from activities.contracts.monitors import ActionKind, MonitorSpec
 from activities.contracts.snapshot import SnapshotRef
 from activities.contracts.steps import Usage
 from workflows.teams.tree import TeamSpec, node_name
@@ -48,6 +49,8 @@ class NodePlan(WireModel):
     """Those of them that are called at most once."""
     compensations: dict[Name, Name] = {}
     """Those of them that can be undone, with the tool that does it."""
+    defaults: dict[Name, dict[str, JsonValue]] = {}
+    """Tool to what it fills in for arguments by which monitors judge, where they are not given."""
 
 
 class Task(WireModel):
@@ -79,6 +82,8 @@ class Task(WireModel):
     """Whose budget makes the grant less than what it may need at most; empty: it has all that it can use."""
     reasons: Annotated[tuple[Line, ...], Field(max_length=16)] = ()
     """Where it stands in: what the node before it, and those before that one, failed of. A person is told."""
+    monitors: Annotated[tuple[MonitorSpec, ...], Field(max_length=MAX_OWNERS)] = ()
+    """What reviews its actions, and those of all below it: the outermost first."""
 
 
 class AgentState(WireModel):
@@ -114,6 +119,10 @@ class AgentState(WireModel):
     """Its owner has taken it: the handoff is not sent again."""
     ownership: "Ownership | None" = None
     """Who has the step, where it was transferred."""
+    sent_back: int = 0
+    """Times that monitors have sent an answer back."""
+    beside: "RunResult | None" = None
+    """What was done beside its step in the same workflow, such as by judges."""
 
     @property
     def total(self) -> Usage:
@@ -144,21 +153,31 @@ class StateCommit(WireModel):
 
 
 class DecisionReport(WireModel):
-    """What a gate or a person said to one proposed action, where it was not simply let through."""
+    """What a gate, a monitor or a person said to one proposed action. What only a gate lets through is not listed."""
 
     step: Line
     tool: Line
     """The tool, or who a transfer would have gone to."""
     verdict: Verdict
     by: Line = ""
-    """``grant``, ``policy``, or the person."""
+    """``grant``, ``policy``, ``monitor``, or the person."""
     reason: Line = ""
     rule: Line = ""
-    """What decided: a rule of the policy, an argument of a grant, or the human task."""
+    """What decided: a rule of the policy or monitor, a judge, an argument of a grant, or the human task."""
     ordinal: Line = ""
     """The call inside the step, such as ``t3.c0``."""
     arguments: Line = ""
     """Of an edit: the start of the arguments that are used instead, as JSON."""
+    action: ActionKind | None = None
+    """What was reviewed, where a monitor has."""
+    monitor: Line = ""
+    """Which one; of a person's decision, the one that asked."""
+    score: float | None = None
+    """The highest of its judges, 0 to 1; nothing where none was asked."""
+    correction: Line = ""
+    """What it proposes instead."""
+    digest: Digest | None = None
+    """Of an answer, as it was reviewed and edited."""
 
 
 MAX_LOG = 100

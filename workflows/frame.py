@@ -13,15 +13,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.effects import EffectReport
     from activities.contracts.failures import FailureDetail
     from activities.contracts.handoffs import HandoffReport
+    from activities.contracts.monitors import MonitorSpec
+    from activities.contracts.steps import Usage
     from activities.errors import Halted
     from workflows.budget import Account
     from workflows.budget_asking import BudgetQuestions
-    from workflows.contracts import DecisionReport, RunInput, Task
+    from workflows.contracts import AgentState, DecisionReport, RunInput, RunResult, Task
     from workflows.deadlines import end_of_run
+    from workflows.monitor_judges import RunJudge
     from workflows.progress import Board
     from workflows.run_state import RunState
     from workflows.step_context import StepContext
-    from workflows.teams.tree import node_name
+    from workflows.teams.tree import MonitorNode, node_name
 
 MAX_NOTES = 100
 MAX_KEPT = 500
@@ -58,13 +61,19 @@ class Frame:
     _waiting: list["asyncio.Task[Any]"] = field(default_factory=list)
     grant: Account | None = None
     """What a nested workflow was granted; above its own budget."""
+    beside: list[RunResult] = field(default_factory=list)
+    """What was done beside its steps, such as by judges: it belongs to no step's result, and is paid all the same."""
+    run_judge: RunJudge | None = None
+    """How an agent is let judge an action."""
+    unlisted: int = 0
+    """Decisions that are not listed any more: the earliest of too many."""
 
     @classmethod
     def of(cls, run: RunInput) -> "Frame":
         """The frame of a workflow that begins, or goes on."""
         root = run.team.root
         before = run.carried
-        used = run.state.total if run.state else before.result.usage if before else None
+        used = _used(run.state) if run.state else before.result.usage if before else None
         started_at = _began(run)
         name = f"the node {node_name(root)!r}"
         grant = Account(_payer(run, name), run.task.budget, used=used) if run.task else None
@@ -83,6 +92,7 @@ class Frame:
             started_at=started_at,
             deadline=end_of_run(run, started_at),
             grant=grant,
+            beside=[run.state.beside] if run.state and run.state.beside else [],
         )
         if root.budget and root.budget.on_breach == "ask":
             account.more = BudgetQuestions(frame.step(), root.budget).more
@@ -92,6 +102,12 @@ class Frame:
     def task(self) -> Task:
         """What this workflow is to do; the root does the goal."""
         return self.run.task or Task(prompt=self.run.goal, seconds=self.run.team.root.timeout_seconds)
+
+    @property
+    def monitors(self) -> tuple[MonitorSpec, ...]:
+        """What reviews all that is done here: the monitors above it, and the one that it is."""
+        root = self.run.team.root
+        return (*self.task.monitors, root.spec) if isinstance(root, MonitorNode) else self.task.monitors
 
     @property
     def path(self) -> str:
@@ -146,7 +162,9 @@ class Frame:
         """Keep what a step has come to."""
         self.notes = [*self.notes, *notes][-MAX_NOTES:]
         self.handoffs = [*self.handoffs, *handoffs][-MAX_KEPT:]
-        self.decisions = [*self.decisions, *decisions][-MAX_KEPT:]
+        self.decisions = [*self.decisions, *decisions]
+        self.unlisted += max(0, len(self.decisions) - MAX_KEPT)
+        self.decisions = self.decisions[-MAX_KEPT:]
         self.log = [*self.log, *log][-MAX_KEPT:]
         done = tuple(done)
         again = {report.request_id for report in done if report.request_id}
@@ -165,6 +183,10 @@ def _left_standing(run: RunInput) -> list[EffectReport]:
 def _payer(run: RunInput, name: str) -> str:
     payer = run.task.payer if run.task else ""
     return f"{payer} (what it granted to {name})" if payer else f"what was granted to {name}"
+
+
+def _used(state: AgentState) -> Usage:
+    return state.total + state.beside.usage if state.beside else state.total
 
 
 def _began(run: RunInput) -> float:

@@ -1,7 +1,7 @@
 """The gate as a workflow sees it: the activity decides right before the effect; here its decision is acted on.
 
-One decision point, one vocabulary: ``proceed | edit | block | ask | halt`` (design, section 4). A call that is simply let
-through costs nothing. ``ask`` opens a human task and sends the call again with the person's approval, which the activity
+One decision point, one vocabulary: ``proceed | edit | block | ask | halt`` (design, section 4). Monitors decide before a
+call is sent (``workflows.monitoring``). A call that is simply let through costs nothing. ``ask`` opens a human task and sends the call again with the person's approval, which the activity
 looks at once more: a person cannot exceed what grants and policy refuse.
 """
 
@@ -16,6 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import DeadlineExceeded, Halted
     from activities.records import call_hash
     from workflows.contracts import DecisionReport
+    from workflows.monitored import reviewed_call
+    from workflows.monitoring import shortened
     from workflows.people import ask_person
     from workflows.step_context import StepContext
 
@@ -23,8 +25,6 @@ Send = Callable[[ToolRequest], Awaitable[ToolResponse]]
 
 MAX_ASKS = 3
 """Times that people are asked about one call: an approval may expire, and what a person has edited may need another yes."""
-MAX_SHOWN = 200
-"""Characters of changed arguments that a decision is reported with."""
 _VERDICTS = {Choice.APPROVE: Verdict.PROCEED, Choice.EDIT: Verdict.EDIT}
 
 
@@ -37,8 +37,8 @@ async def through_the_gate(step: StepContext, request: ToolRequest, send: Send) 
         send: makes it; each time with timeouts of its own.
 
     Returns:
-        The answer. One that grants, the policy or a person refuse has ``error=BLOCKED`` and says why; where it was a
-        person it has no ``message``: its ``text`` is what the agent is told.
+        The answer. One that monitors, grants, the policy or a person refuse has ``error=BLOCKED`` and says why; where it was
+        a monitor or a person it has no ``message``: its ``text`` is what the agent is told.
 
     Raises:
         Halted: the gate ends the run at this action.
@@ -46,7 +46,10 @@ async def through_the_gate(step: StepContext, request: ToolRequest, send: Send) 
         ActivityError: the call failed for good.
         CancelledError: the run was stopped.
     """
-    answer = await send(request)
+    reviewed = await reviewed_call(step, request)
+    if isinstance(reviewed, ToolResponse):
+        return reviewed
+    answer = await send(request := reviewed)
     if answer.decision is None:
         return answer
     _note(step, request, answer.decision)
@@ -84,13 +87,8 @@ def report(step: StepContext, tool: str, ordinal: str, decision: GateDecision) -
         reason=decision.reason,
         rule=decision.rule,
         ordinal=ordinal,
-        arguments=_shortened(decision.arguments) if decision.verdict is Verdict.EDIT else "",
+        arguments=shortened(decision.arguments or "") if decision.verdict is Verdict.EDIT else "",
     )
-
-
-def _shortened(arguments: str | None) -> str:
-    text = " ".join((arguments or "").split())
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def _note(step: StepContext, request: ToolRequest, decision: GateDecision) -> None:

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.frame import Frame
     from workflows.handoffs import arrived, check_root
     from workflows.mcp import with_mcp_tools
+    from workflows.monitor_running import run_judge
     from workflows.nodes import in_place_of_root
     from workflows.progress import record_failure
     from workflows.results import of_the_run
@@ -31,6 +32,7 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
         CancelledError: the run was stopped.
     """
     frame = Frame.of(run)
+    frame.run_judge = run_judge
     workflow.set_query_handler(STATE_QUERY, lambda: so_far(frame))
     if (
         run.task

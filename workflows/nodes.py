@@ -3,6 +3,7 @@
 Either way the answer is a ``RunResult``, failed or not: what a failure means is the pattern's decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,6 +29,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fallbacks import at_breach, other_node, stands_in, told_why
     from workflows.frame import Frame
     from workflows.handoffs import handed_over, identity, not_taken, unanswered, with_cut
+    from workflows.monitor_bounds import asking_seconds, judges_of
+    from workflows.monitored import review_handoff
     from workflows.person_step import run_person
     from workflows.progress import AGENTS, PATTERN, TEAM, Row
     from workflows.results import OUTCOME, together
@@ -66,7 +69,7 @@ async def run_node(step: StepContext, node: Node, task: Task, *, inline: bool = 
     Raises:
         CancelledError: the run was stopped.
     """
-    return committed(step, node, await _attempted(step, node, task, inline=inline), key=task.key)
+    return committed(step, node, await _attempted(step, node, _monitored(step, task), inline=inline), key=task.key)
 
 
 def committed(step: StepContext, node: Node, result: RunResult, *, key: str | None = None) -> RunResult:
@@ -126,6 +129,14 @@ async def run_own(
         except HandoffRejected as error:
             return not_taken(step, node, error)
     return committed(step, node, await run_inline(step, node, state=state, boundary=boundary))
+
+
+def _monitored(step: StepContext, task: Task) -> Task:
+    """The task with what reviews all that this workflow does."""
+    if not (monitors := step.frame.monitors):
+        return task
+    more = (spec for spec in task.monitors if spec not in monitors)
+    return task.model_copy(update={"monitors": (*monitors, *more)})
 
 
 async def _attempted(step: StepContext, node: Node, task: Task, *, inline: bool = True) -> RunResult:
@@ -197,6 +208,9 @@ async def _offer(step: StepContext, node: Node, task: Task, *, inline: bool) -> 
         task = task.model_copy(update={"punctual": True})
     try:
         task = handed_over(step, node, task)
+        if step.frame.task.monitors:
+            await review_handoff(step, node, task)
+            task = within(task, task.handoff.deadline if task.handoff else None)  # a person may have been asked
     except HandoffRejected as error:
         return not_taken(step, node, error)
     step = replace(step, task=task)
@@ -221,8 +235,8 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         raise
     child = run.model_copy(
         update={
-            "team": below(run.team, node),
-            "plans": plans_below(run, node),
+            "team": below(run.team, node, judges_of(task.monitors)),
+            "plans": plans_below(run, node, judges_of(task.monitors)),
             "path": path,
             "task": task.model_copy(update={"budget": grant.budget, "payer": grant.payer}),
             "state": None,
@@ -230,7 +244,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         }
     )
     longest = longest_seconds(run.team, node, run.tool_seconds, once_tools(run.plans))
-    longest += patience_seconds(run.team, run.plans, node)
+    longest += patience_seconds(run.team, run.plans, node) + asking_seconds(task.monitors, run.team.people)
     usage: Usage | None = None
     result: RunResult | None = None
     try:
@@ -272,15 +286,22 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
     return result
 
 
-def below(team: TeamSpec, node: Node) -> TeamSpec:
-    """The part of a team that a nested workflow needs: what it does not know costs no bytes, and cannot be used."""
-    agents = {name: team.agents[name] for name in agents_below(team, node) if name in team.agents}
+def below(team: TeamSpec, node: Node, judges: Sequence[str] = ()) -> TeamSpec:
+    """The part of a team that a nested workflow needs: what it does not know costs no bytes, and cannot be used.
+
+    Args:
+        team: the team.
+        node: the nested workflow's.
+        judges: agents of the monitors above it.
+    """
+    names = dict.fromkeys([*agents_below(team, node), *judges])
+    agents = {name: team.agents[name] for name in names if name in team.agents}
     return team.model_copy(update={"agents": agents, "root": node})
 
 
-def plans_below(run: RunInput, node: Node) -> dict[str, NodePlan]:
+def plans_below(run: RunInput, node: Node, judges: Sequence[str] = ()) -> dict[str, NodePlan]:
     """What was resolved for that part."""
-    names = (*plan_names(node), *agents_below(run.team, node))
+    names = (*plan_names(node), *agents_below(run.team, node), *judges)
     return {name: run.plans[name] for name in names if name in run.plans}
 
 

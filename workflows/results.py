@@ -45,7 +45,8 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
     """What a workflow returns: with all that its frame holds. The root's says too how the input was read."""
     run = frame.run
     done, unlisted = _listed(frame.done)
-    whole = result.model_copy(
+    notes = (f"{frame.unlisted:,} earlier decisions are not listed",) if frame.unlisted else ()
+    whole = with_beside(frame, result).model_copy(
         update={
             "state": tuple(frame.state.commits),
             "handoffs": tuple(frame.handoffs),
@@ -54,7 +55,7 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
             "done": done,
             "short": run.task.payer if run.task and frame.grant and frame.grant.breached else "",
             "missing": (*result.missing, *unlisted)[-MAX_MISSING:],
-            "notes": (*result.notes, *frame.notes)[-MAX_NOTES:],
+            "notes": (*result.notes, *frame.notes, *notes)[-MAX_NOTES:],
         }
     )
     if run.task is not None:
@@ -65,6 +66,14 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
             "notes": (*run.notes, *whole.notes)[-MAX_NOTES:],
         }
     )
+
+
+def with_beside(frame: Frame, result: RunResult) -> RunResult:
+    """The result with what was done beside the workflow's steps: its steps and what they used."""
+    if not frame.beside:
+        return result
+    total = together([result, *frame.beside], status=result.status)
+    return result.model_copy(update={name: getattr(total, name) for name in ("steps", "usage", "agents")})
 
 
 def _listed(done: Sequence[EffectReport]) -> tuple[tuple[EffectReport, ...], tuple[str, ...]]:

@@ -39,7 +39,7 @@ class Compared:
     """What a comparison came to."""
 
     result: RunResult
-    """Its step and what it used, for the pattern's own result. Failed where nobody could tell; it never raises."""
+    """Its step and what it used: one of the results that the pattern adds up. Failed where nobody could tell."""
     cosines: Matrix = ()
     """Empty where it failed."""
 

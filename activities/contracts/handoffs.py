@@ -84,6 +84,8 @@ class RejectionReason(StrEnum):
     """It would return to an owner in its own path."""
     DEPTH = "depth"
     """There are too many owners above each other."""
+    NOT_ALLOWED = "not_allowed"
+    """A monitor, or a person whom it asked, does not allow it."""
 
 
 class Rejection(WireModel):

@@ -17,7 +17,7 @@ from activities.providers.base import ProviderAnswer, ProviderCall
 from activities.providers.offline_evidence import Evidence, best, gather
 from activities.providers.offline_reading import NOTHING, Reading, read
 from activities.providers.offline_remarks import own_words
-from activities.providers.offline_roles import role_of
+from activities.providers.offline_roles.briefs import role_of
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_tools import finds_documents, next_call
 

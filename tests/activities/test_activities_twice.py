@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -10,11 +11,15 @@ from activities.contracts.calls import ModelRequest, ModelResponse, ToolRequest,
 from activities.contracts.failures import FailureKind
 from activities.contracts.messages import ToolCall, UserMessage
 from activities.contracts.profile import AgentProfile, ModelChoice
+from activities.contracts.similarity import EmbedRequest, EmbedResponse
 from activities.contracts.steps import StepKey, Usage
+from activities.embed_call import EmbedActivities
 from activities.model_call import ModelActivities
 from activities.object_store import ObjectStore
+from activities.providers.openai import OpenAIProvider
 from activities.tool_call import ToolActivities
 from activities.tools.base import collect_tools
+from tests.providers.fake_openai import FakeOpenAI, embeddings
 from tests.support import tools
 from tests.support.scripted import ScriptedProvider, says
 
@@ -69,6 +74,30 @@ async def test_a_changed_request_is_another_call(store: ObjectStore) -> None:
     await call_model(store, provider, "run-a")
     await call_model(store, provider, "run-a", "Something else.")
     assert len(provider.calls) == 2
+
+
+async def compare(store: ObjectStore, server: FakeOpenAI, run_id: str, *texts: str) -> EmbedResponse:
+    provider = OpenAIProvider(SecretStr("key"), server.base_url)
+    request = EmbedRequest(key=KEY, provider="openai", model="m", texts=texts, input_usd_per_million=1.0)
+    activities = EmbedActivities(store, {"openai": provider})
+    try:
+        response: EmbedResponse = await environment(run_id).run(activities.embed, request)
+    finally:
+        await provider.aclose()
+    return response
+
+
+async def test_texts_are_compared_once_and_paid_by_the_run_that_did_it(store: ObjectStore) -> None:
+    with FakeOpenAI(embeddings([1, 0], [1, 1]), embeddings([1, 0], [0, 1])) as server:
+        first = await compare(store, server, "run-a", "one", "two")
+        again = await compare(store, server, "run-a", "one", "two")  # a retry whose first attempt died after the record
+        resumed = await compare(store, server, "run-b", "one", "two")
+        assert len(server.requests) == 1
+        other = await compare(store, server, "run-a", "one", "three")
+    assert first.cosines == again.cosines == resumed.cosines == (0.707107,)
+    assert first.usage == again.usage == Usage(input_tokens=10, model_calls=1, cost_usd=0.00001)
+    assert (resumed.usage, resumed.from_record) == (Usage(), True)
+    assert other.cosines == (0.0,)
 
 
 async def call_tool(store: ObjectStore, tool: str, arguments: str, run_id: str = "run-a") -> ToolResponse:

@@ -45,6 +45,11 @@ def function_call(name: str, arguments: Any, **more: Any) -> Json:
     return {"functionCall": {"name": name, "args": arguments, **more}}
 
 
+def embeddings(*vectors: Any) -> Reply:
+    """One vector a text."""
+    return as_json({"embeddings": [{"values": vector} for vector in vectors]})
+
+
 def blocked(reason: str = "PROHIBITED_CONTENT") -> Reply:
     """The prompt was refused, so there is no candidate."""
     return generated(promptFeedback={"blockReason": reason}, usageMetadata=usage(10, 0, 0))
@@ -96,7 +101,7 @@ class FakeGemini(FakeServer):
     """See ``FakeServer``."""
 
     def serves(self, path: str) -> bool:
-        return path.startswith("/v1beta/models/") and path.endswith(":generateContent")
+        return path.startswith("/v1beta/models/") and path.endswith((":generateContent", ":batchEmbedContents"))
 
     def refusal(self, status: int, message: str) -> Reply:
         return failure(status, "INVALID_ARGUMENT", message)

@@ -79,6 +79,13 @@ def completion(choices: list[Json], input_tokens: int = 10, output_tokens: int =
     )
 
 
+def embeddings(*vectors: Any, input_tokens: int = 10) -> Reply:
+    """One vector a text, as numbers: servers may ignore the format that is asked for."""
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    used = {"prompt_tokens": input_tokens, "total_tokens": input_tokens}
+    return as_json({"object": "list", "data": data, "model": "fake", "usage": used})
+
+
 def failure(status: int, message: str = "it did not work", code: str | None = None, **headers: str) -> Reply:
     """OpenAI's error body. Headers as keywords, with ``_`` for ``-``."""
     error = {"message": message, "type": "error", "param": headers.pop("param", None), "code": code}
@@ -136,7 +143,7 @@ class FakeOpenAI(FakeServer):
     root = "/v1"
 
     def serves(self, path: str) -> bool:
-        return path.endswith("/chat/completions")
+        return path.endswith(("/chat/completions", "/embeddings"))
 
     def refusal(self, status: int, message: str) -> Reply:
         return failure(status, message)

@@ -1,9 +1,15 @@
 """Workflows of one's own for tests."""
 
 import asyncio
+from typing import cast
 
 from pydantic import JsonValue
 from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.contracts.similarity import Similarity
+    from workflows.alike import groups
+    from workflows.similarity import compare
 
 from workflows.own import RunInput, RunResult, StepFailed, Steps, to_its_end
 
@@ -20,6 +26,10 @@ class TestedPattern:
 
     async def _work(self, steps: Steps) -> JsonValue:
         return await DEEDS[str(steps.arguments["do"])](steps)
+
+
+async def _relay(steps: Steps) -> JsonValue:
+    return (await steps.run_node("a")).output
 
 
 async def _all(steps: Steps) -> JsonValue:
@@ -93,7 +103,24 @@ async def _nan(steps: Steps) -> JsonValue:
     return [steps.steps_left, float("nan")]
 
 
+async def _compare(steps: Steps) -> JsonValue:
+    similarity = Similarity.model_validate(steps.arguments["similarity"])
+    values = list(cast("list[JsonValue]", steps.arguments["values"]))
+    seconds = cast("float | None", steps.arguments.get("within"))
+    end = None if seconds is None else workflow.time() + seconds
+    compared = await compare(steps.frame.step(), similarity, values, end=end)
+    steps._results.append(compared.result)
+    failure = compared.result.failure
+    return {
+        "cosines": [list[JsonValue](row) for row in compared.cosines],
+        "groups": [list[JsonValue](group) for group in groups(compared.cosines, similarity.threshold)],
+        "failure": failure.kind.value if failure else "",
+    }
+
+
 DEEDS = {
+    "relay": _relay,
+    "compare": _compare,
     "swallow": _swallow,
     "swallow all": _swallow_all,
     "result": _result,

@@ -17,11 +17,12 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid
-    from workflows.contracts import AgentState, RunInput, RunResult
+    from workflows.contracts import AgentState, RunInput, RunResult, RunStatus
     from workflows.frame import Frame
     from workflows.lifecycle import to_its_end
     from workflows.nodes import run_own
     from workflows.progress import continue_when_long
+    from workflows.results import together
     from workflows.teams.tree import AgentNode
 
 
@@ -48,6 +49,7 @@ async def _work(frame: Frame) -> RunResult:
         held = {
             "done": tuple(report for report in frame.done if not report.earlier),
             "decisions": tuple(frame.decisions),
+            "beside": together(frame.beside, status=RunStatus.COMPLETE) if frame.beside else None,
         }
         continue_when_long(frame.run, state.model_copy(update=held))
 

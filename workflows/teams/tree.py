@@ -13,6 +13,7 @@ from workflows.teams.kinds.base import ConstantFallback, NodeBase, Part, Pattern
 from workflows.teams.kinds.debate import DebateNode
 from workflows.teams.kinds.fan_out import FanOutNode
 from workflows.teams.kinds.hierarchy import HierarchyNode, TierSpec
+from workflows.teams.kinds.monitor import MonitorNode
 from workflows.teams.kinds.network import NetworkNode, PeerSpec
 from workflows.teams.kinds.own import WorkflowNode
 from workflows.teams.kinds.pipeline import PipelineNode, key_of
@@ -32,6 +33,7 @@ __all__ = [
     "Fallback",
     "FanOutNode",
     "HierarchyNode",
+    "MonitorNode",
     "NetworkNode",
     "Node",
     "NodeBase",
@@ -66,6 +68,7 @@ _AnyNode = (
     | RefineNode
     | PlanNode
     | NetworkNode
+    | MonitorNode
     | WorkflowNode
 )
 Node = Annotated[_AnyNode, Field(discriminator="kind")]
@@ -83,6 +86,7 @@ _KINDS = (
     RefineNode,
     PlanNode,
     NetworkNode,
+    MonitorNode,
     WorkflowNode,
 )
 NODE_KINDS = tuple(str(kind.model_fields["kind"].default) for kind in _KINDS)

@@ -1,0 +1,1 @@
+"""The parts that the offline model plays in patterns, one module each; ``table`` says which comes when."""

@@ -1,0 +1,107 @@
+"""What a run compares texts with, as admission resolves it."""
+
+from typing import Any
+
+import pytest
+
+from activities.contracts.similarity import Similarity
+from activities.errors import ConfigurationInvalid
+from workers.embedding_plan import OFFLINE, Embeddings, compared_in, resolve_embeddings
+from workers.settings import load_settings
+from workflows import steps
+from workflows.teams.tree import TeamSpec
+
+SMALL = "openai:text-embedding-3-small"
+QUEUES = {provider: steps.model_queue(provider) for provider in ("offline", "openai", "anthropic", "gemini")}
+
+
+def resolve(provider: str, *models: str | None, queues: tuple[str, ...] = (), **settings: Any) -> Embeddings:
+    similarities = [Similarity(model=model) for model in models or (None,)]
+    return resolve_embeddings(load_settings(**settings), provider, similarities, queues)
+
+
+def refused(*arguments: Any, **settings: Any) -> ConfigurationInvalid:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        resolve(*arguments, **settings)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "price"), [("openai", SMALL, 0.02), ("gemini", "gemini:gemini-embedding-001", 0.15)]
+)
+def test_a_provider_has_its_usual_model_at_the_list_s_price(provider: str, model: str, price: float) -> None:
+    found = resolve(provider)
+    route = found.routes[""]
+    assert (route.model, route.queue, route.input_usd_per_million) == (model, QUEUES[provider], price)
+    assert found.notes == ()
+
+
+def test_offline_is_offline_whatever_is_named_and_free() -> None:
+    found = resolve("offline", SMALL, None, embedding="gemini:gemini-embedding-001")
+    assert {route.model for route in found.routes.values()} == {OFFLINE}
+    assert {route.input_usd_per_million for route in found.routes.values()} == {0.0}
+    assert set(found.routes) == {SMALL, ""}
+    assert found.notes == ()
+
+
+def test_where_the_provider_has_none_wording_is_compared_by_the_workers_that_are_there_anyway() -> None:
+    found = resolve("anthropic", queues=(QUEUES["anthropic"],))
+    assert (found.routes[""].model, found.routes[""].queue) == (OFFLINE, QUEUES["anthropic"])
+    (note,) = found.notes
+    assert "anthropic has no embeddings" in note
+    assert "OSTINATO_EMBEDDING" in note
+
+
+def test_a_server_of_one_s_own_may_have_no_such_model() -> None:
+    found = resolve("openai", queues=(QUEUES["openai"],), openai_base_url="http://127.0.0.1:11434/v1")
+    assert found.routes[""].model == OFFLINE
+    assert "OPENAI_BASE_URL" in found.notes[0]
+
+
+def test_the_deployment_names_one_and_a_team_another() -> None:
+    found = resolve("anthropic", None, SMALL, embedding="gemini:gemini-embedding-001")
+    assert [(name, route.model) for name, route in found.routes.items()] == [
+        ("", "gemini:gemini-embedding-001"),
+        (SMALL, SMALL),
+    ]
+    assert found.routes[SMALL].queue == QUEUES["openai"]
+
+
+def test_a_provider_without_embeddings_is_refused_by_name() -> None:
+    error = refused("openai", "anthropic:claude-sonnet-5-5")
+    assert "the provider 'anthropic' has no embeddings" in str(error)
+    assert error.fix == f"name a model of openai or gemini, or {OFFLINE}"
+    assert refused("openai", "opnai:m").fix == "did you mean 'openai'?"
+
+
+def test_a_model_without_a_price_is_what_the_policy_says() -> None:
+    unknown = "openai:my-embedding"
+    error = refused("openai", unknown)
+    assert unknown in str(error)
+    assert "[prices]" in error.fix
+    priced = resolve("openai", unknown, prices={unknown: {"input": 3, "output": 0}})
+    assert priced.routes[unknown].input_usd_per_million == 3
+    assumed = resolve("openai", unknown, unpriced="assume", assumed_price={"input": 4, "output": 8})
+    assert assumed.routes[unknown].input_usd_per_million == 4
+    free = resolve("openai", unknown, unpriced="count_tokens_only")
+    assert free.routes[unknown].input_usd_per_million == 0
+
+
+def test_a_team_that_compares_nothing_resolves_nothing() -> None:
+    agent = {"kind": "agent", "agent": "a"}
+    agents = {"a": {"instructions": "Do it."}}
+    plain = TeamSpec.model_validate({"team": "t", "agents": agents, "root": agent})
+    assert compared_in(plain) == ()
+    assert resolve_embeddings(load_settings(), "openai", ()) == Embeddings()
+
+
+def test_what_a_team_says_is_found_at_any_depth() -> None:
+    agents = {name: {"instructions": "Do it."} for name in "abc"}
+    debate = {
+        "kind": "debate",
+        "debaters": {name: {"kind": "agent", "agent": name} for name in "ab"},
+        "similar": {"threshold": 0.7, "model": SMALL},
+    }
+    root = {"kind": "pipeline", "stages": [debate, {"kind": "agent", "agent": "c"}]}
+    team = TeamSpec.model_validate({"team": "t", "agents": agents, "root": root})
+    assert compared_in(team) == (Similarity(threshold=0.7, model=SMALL),)

@@ -1,0 +1,135 @@
+"""The four places where an action is proposed, each as its monitors see it: a call, a transfer, a handoff, an answer."""
+
+import json
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.contracts.base import Schema
+    from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
+    from activities.contracts.grants import GateDecision, Verdict
+    from activities.contracts.handoffs import Rejection, RejectionReason
+    from activities.contracts.monitors import ActionKind, MonitorSpec
+    from activities.errors import HandoffRejected, NotAllowed
+    from activities.input_contracts import input_problems
+    from workflows.contracts import Task
+    from workflows.monitor_rules import Proposed, proposed_call
+    from workflows.monitoring import Reviewed, monitors_of, review, was_reviewed
+    from workflows.step_context import StepContext
+    from workflows.teams.tree import MonitorNode, Node, node_name
+    from workflows.transfers import Transfer
+
+OUTPUT = "output"
+"""The ordinal of what the monitored node comes to."""
+
+
+async def reviewed_call(step: StepContext, request: ToolRequest) -> ToolRequest | ToolResponse:
+    """A call as its monitors let it be made, or the answer that it is not.
+
+    Raises:
+        Halted: a monitor ends the run at this call.
+        DeadlineExceeded: a person is asked who did not decide in time.
+        CancelledError: the run was stopped.
+    """
+    monitors = monitors_of(step)
+    if not monitors:
+        return request
+    call = request.call
+    plan = next((plan for plan in step.run.plans.values() if plan.profile == request.profile), None)
+    defaults = plan.defaults.get(call.tool, {}) if plan else {}
+    action = proposed_call(actor_of(step), call.tool, call.arguments, defaults)
+    reviewed = await review(step, action, request.key.step, monitors)
+    if reviewed.refusal:
+        decision = GateDecision(verdict=Verdict.BLOCK, by="monitor", reason=reviewed.refusal.reason)
+        text = f"This call was not made: {reviewed.told}"
+        return ToolResponse(error=ToolErrorKind.BLOCKED, text=text, decision=decision)
+    if reviewed.value == action.value:
+        return request
+    arguments = json.dumps(reviewed.value, ensure_ascii=False)
+    return request.model_copy(update={"call": call.model_copy(update={"arguments": arguments})})
+
+
+async def refused_transfer(step: StepContext, transfer: Transfer, so_far: str, ordinal: str) -> str:
+    """Why a step may not be transferred; empty: it may. What was found so far goes along with it, and is reviewed too.
+
+    Raises:
+        Halted: a monitor ends the run at this transfer.
+        DeadlineExceeded: a person is asked who did not decide in time.
+        CancelledError: the run was stopped.
+    """
+    told: JsonValue = {"reason": transfer.reason, "so_far": so_far}
+    action = Proposed(ActionKind.HANDOFF, actor_of(step), told, recipient=transfer.to)
+    return (await review(step, action, ordinal, monitors_of(step))).told
+
+
+async def review_handoff(step: StepContext, node: Node, task: Task) -> None:
+    """Review a handoff to a node that is nested in what is monitored, right before it is made.
+
+    Raises:
+        HandoffRejected: a monitor or a person does not allow it.
+        Halted: a monitor ends the run at this handoff.
+        DeadlineExceeded: a person is asked who did not decide in time.
+        CancelledError: the run was stopped.
+    """
+    sender = step.run.team.root
+    monitors = step.frame.task.monitors
+    if not monitors or isinstance(sender, MonitorNode):  # who hands on what it was handed proposes nothing
+        return
+    told: JsonValue = {"prompt": task.prompt, "inputs": task.inputs} if task.inputs else task.prompt
+    action = Proposed(ActionKind.HANDOFF, node_name(sender), told, recipient=node_name(node))
+    reviewed = await review(step, action, "handoff", monitors)
+    if reviewed.refusal:
+        rejection = Rejection(reason=RejectionReason.NOT_ALLOWED, message=reviewed.told[:1000])
+        raise HandoffRejected(rejection, owner=node_name(node))
+
+
+async def review_answer(
+    step: StepContext, answer: JsonValue, ordinal: str, monitors: tuple[MonitorSpec, ...], schema: Schema | None
+) -> Reviewed:
+    """Review an agent's final answer: its output, or its text where it has no contract.
+
+    Raises:
+        Halted: a monitor ends the run at this answer.
+        DeadlineExceeded: a person is asked who did not decide in time.
+        CancelledError: the run was stopped.
+    """
+
+    def fits(value: JsonValue) -> str:
+        problems = input_problems(value, schema or {"type": "string"})
+        return f"it does not fit the contract: {problems[0]}" if problems else ""
+
+    action = Proposed(ActionKind.ANSWER, actor_of(step), answer)
+    return await review(step, action, ordinal, monitors, fits=fits, schema=schema or {"type": "string"})
+
+
+async def review_output(step: StepContext, node: MonitorNode, output: JsonValue) -> JsonValue:
+    """What a monitored node comes to, as its monitor lets it pass. An agent's answer that was reviewed is not again.
+
+    Raises:
+        NotAllowed: the monitor or a person does not allow it.
+        Halted: the monitor ends the run at it.
+        DeadlineExceeded: a person is asked who did not decide in time.
+        CancelledError: the run was stopped.
+    """
+    spec = node.spec
+    if output is None or was_reviewed(step.frame.decisions, spec, output):
+        return output
+    action = Proposed(ActionKind.ANSWER, node_name(node.node), output)
+    reviewed = await review(step, action, OUTPUT, (spec,))
+    if reviewed.refusal:
+        raise NotAllowed(
+            f"the monitor {spec.name!r} does not let the result of {node_name(node.node)!r} pass: {reviewed.told}"[
+                :1000
+            ],
+            fix="look at the reasons (ostinato show), and mend the team, its input or the monitor",
+        )
+    return reviewed.value
+
+
+def actor_of(step: StepContext) -> str:
+    """Who acts in a step: the name in ``team/name@version``."""
+    handoff = step.task.handoff if step.task else None
+    named = handoff.owner if handoff else ""
+    return named.partition("/")[2].rpartition("@")[0] or node_name(step.run.team.root)
