@@ -20,6 +20,7 @@ from activities.snapshots import describe_notes, describe_skipped, write_snapsho
 from workers.deployment import Deployment
 from workers.embedding_plan import embeddings_of
 from workers.input_folder import read_folder
+from workers.monitors import with_defaults
 from workers.policy import foreseen, load_policy
 from workers.profiles import build_profiles
 from workers.team_check import complete
@@ -108,14 +109,14 @@ async def freeze(
 ) -> RunInput:
     """Upload what was resolved; the run's input, as yet without a snapshot."""
     specs = [spec for profile in profiles.values() for spec in (*profile.tools, *profile.checks)]
+    plans = {
+        name: make_node_plan(profile, await store.put_model(scope_id, profile)) for name, profile in profiles.items()
+    }
     return RunInput(
         team=team,
         goal=goal,
         scope_id=scope_id,
-        plans={
-            name: make_node_plan(profile, await store.put_model(scope_id, profile))
-            for name, profile in profiles.items()
-        },
+        plans=with_defaults(team, profiles, plans),
         tool_seconds={spec.name: spec.timeout_seconds for spec in specs},
     )
 

@@ -140,12 +140,11 @@ class AgentLoop:
             Halted: a monitor ends the run at it.
         """
         work = self._work
-        if not (monitors := monitors_of(work.step)):
+        if not monitors_of(work.step):
             return response
         contract, ordinal = work.spec.output, f"t{work.state.turns}.answer"
         given = response.output if contract else response.text
-        schema = contract.schema_ if contract else None
-        reviewed = await review_answer(work.step, given, ordinal, monitors, schema)
+        reviewed = await review_answer(work.step, given, ordinal, contract)
         work.go_on()  # judges and people take their time
         if reviewed.refusal and reviewed.monitor:
             self._send_back(reviewed, reviewed.monitor)

@@ -437,3 +437,7 @@ class RunSoFar(WireModel):
     decisions: tuple[DecisionReport, ...] = ()
     log: tuple[Line, ...] = ()
     """What its pattern decided, one sentence each."""
+
+
+for _model in (AgentState, RunInput):  # what derives from them elsewhere does not know these names
+    _model.model_rebuild()

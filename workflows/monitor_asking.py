@@ -2,16 +2,15 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.base import Schema
     from activities.contracts.grants import Verdict
     from activities.contracts.monitors import ActionKind, MonitorSpec
     from activities.contracts.people import Choice, HumanDecision, HumanTask, ProposedAction
     from activities.errors import DeadlineExceeded
-    from activities.records import request_hash
     from workflows.contracts import DecisionReport
     from workflows.monitor_rules import Proposed, Said, read
     from workflows.people import ask_person
@@ -21,9 +20,16 @@ _VERDICTS = {Choice.APPROVE: Verdict.PROCEED, Choice.EDIT: Verdict.EDIT}
 
 
 async def ask_about(
-    step: StepContext, spec: MonitorSpec, said: Said, action: Proposed, ordinal: str, schema: Schema | None
+    step: StepContext, spec: MonitorSpec, said: Said, action: Proposed, index: int
 ) -> tuple[Proposed, Said | None]:
     """Ask a person about an action, and note what came of it.
+
+    Args:
+        step: the step that proposes it.
+        spec: the monitor that asks.
+        said: what it says.
+        action: the action.
+        index: of the monitor, among those that look at the action.
 
     Returns:
         The action as it was approved, and the refusal where it was not.
@@ -34,58 +40,38 @@ async def ask_about(
     """
     try:
         with step.frame.waits():
-            decision = await ask_person(step, _question(step, said, action, ordinal, schema))
+            decision = await ask_person(step, _question(step, said, action, index))
     except DeadlineExceeded as error:
-        _note(
-            step,
-            spec,
-            action,
-            ordinal,
-            Verdict.BLOCK,
-            HumanDecision(choice=Choice.REJECT, by="nobody", reason=str(error)[:500]),
-        )
+        nobody = HumanDecision(choice=Choice.REJECT, by="nobody", reason=str(error)[:500])
+        _note(step, spec, action, nobody)
         raise
-    verdict = _VERDICTS.get(decision.choice, Verdict.BLOCK)
     action = _as_decided(action, decision)
-    _note(step, spec, action, ordinal, verdict, decision)
-    if verdict is Verdict.BLOCK:
+    _note(step, spec, action, decision)
+    if decision.choice not in _VERDICTS:
         why = f": {decision.reason}" if decision.reason else ""
         return action, Said(Verdict.BLOCK, decision.task_id, f"{decision.by} does not allow it{why}")
-    if action.problem:
-        return action, Said(
-            Verdict.BLOCK, decision.task_id, f"as {decision.by} wants it, it cannot be judged: {action.problem}"
-        )
     return action, None
 
 
-def _question(step: StepContext, said: Said, action: Proposed, ordinal: str, schema: Schema | None) -> HumanTask:
-    handoff = step.task.handoff if step.task else None
-    asked = HumanTask(
-        key=step.key(ordinal),
-        question="",
-        asking=said.asking,
-        reasons=(said.reason,) if said.reason else (),
-        handoff=handoff,
-    )
-    editable = (Choice.APPROVE, Choice.EDIT, Choice.REJECT)
+def _question(step: StepContext, said: Said, action: Proposed, index: int) -> HumanTask:
+    asked: dict[str, Any] = {"choices": (Choice.APPROVE, Choice.EDIT, Choice.REJECT)}
     match action.kind:
         case ActionKind.TOOL_CALL:
             arguments = json.dumps(action.value, ensure_ascii=False)
-            given = {
-                "question": f"May {action.actor} call {action.tool}?",
-                "choices": editable,
-                "action": ProposedAction(tool=action.tool, arguments=arguments),
-            }
+            asked["question"] = f"May {action.actor} call {action.tool}?"
+            asked["action"] = ProposedAction(tool=action.tool, arguments=arguments)
         case ActionKind.HANDOFF:
-            given = {"question": f"May {action.actor} hand this on to {action.recipient}?", "context": action.value}
+            asked = {"question": f"May {action.actor} hand this on to {action.recipient}?", "context": action.value}
         case ActionKind.ANSWER:
-            given = {
-                "question": f"May {action.actor} answer this?",
-                "choices": editable,
-                "context": action.value,
-                "answer_schema": schema,
-            }
-    return asked.model_copy(update=given)
+            asked["question"] = f"May {action.actor} answer this?"
+            asked |= {"context": action.value, "answer_schema": action.schema}
+    return HumanTask(
+        key=step.key(f"{action.ordinal}.m{index}"),
+        asking=said.asking,
+        reasons=(said.reason,) if said.reason else (),
+        handoff=step.task.handoff if step.task else None,
+        **asked,
+    )
 
 
 def _as_decided(action: Proposed, decision: HumanDecision) -> Proposed:
@@ -97,19 +83,17 @@ def _as_decided(action: Proposed, decision: HumanDecision) -> Proposed:
     return replace(action, value=decision.answer)
 
 
-def _note(
-    step: StepContext, spec: MonitorSpec, action: Proposed, ordinal: str, verdict: Verdict, decision: HumanDecision
-) -> None:
+def _note(step: StepContext, spec: MonitorSpec, action: Proposed, decision: HumanDecision) -> None:
     report = DecisionReport(
         step=step.path,
         tool=action.about,
-        verdict=verdict,
+        verdict=_VERDICTS.get(decision.choice, Verdict.BLOCK),
         by=decision.by,
         reason=decision.reason,
         rule=decision.task_id,
-        ordinal=ordinal,
+        ordinal=action.ordinal,
         action=action.kind,
         monitor=spec.name,
-        digest=request_hash({"answer": action.value}) if action.kind is ActionKind.ANSWER else None,
+        digest=action.digest,
     )
     step.frame.note(decisions=[report])

@@ -22,10 +22,8 @@ def asking_seconds(monitors: Iterable[MonitorSpec], people: Asking) -> float:
         monitors: all above a workflow.
         people: who is asked where a monitor names nobody.
     """
-    found = [
-        (one.asking or people).seconds
-        for spec in monitors
-        for one in (*spec.rules, *spec.judges)
-        if one.verdict is Verdict.ASK
-    ]
-    return MAX_ASKED * max(found, default=0.0)
+    found = [0.0]
+    for spec in monitors:
+        found += [(rule.asking or people).seconds for rule in spec.rules if rule.verdict is Verdict.ASK]
+        found += [(judge.asking or people).seconds for judge in spec.judges if judge.verdict is Verdict.ASK]
+    return MAX_ASKED * max(found)

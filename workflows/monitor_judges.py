@@ -30,7 +30,7 @@ RunJudge = Callable[[StepContext, str, str], Awaitable[RunResult]]
 """Runs an agent on a prompt, in a step of its own."""
 
 
-async def judged(step: StepContext, spec: MonitorSpec, judge: MonitorJudge, action: Proposed, ordinal: str) -> Said:
+async def judged(step: StepContext, spec: MonitorSpec, judge: MonitorJudge, action: Proposed) -> Said:
     """What a judge says to an action; ``proceed`` where it does not look at such actions.
 
     Args:
@@ -38,7 +38,6 @@ async def judged(step: StepContext, spec: MonitorSpec, judge: MonitorJudge, acti
         spec: the monitor.
         judge: its judge.
         action: the action.
-        ordinal: of the action in its step.
 
     Raises:
         CancelledError: the run was stopped, or the time of the step is over.
@@ -52,7 +51,7 @@ async def judged(step: StepContext, spec: MonitorSpec, judge: MonitorJudge, acti
     run_judge = step.frame.run_judge
     if run_judge is None:
         raise RuntimeError("this workflow does not know how to run judges")
-    path = f"{step.path}/judge-{spec.name}-{judge.name}-{ordinal.replace('.', '-')}"
+    path = f"{step.path}/judge-{spec.name}-{judge.name}-{action.ordinal.replace('.', '-')}"
     # A task of its own: nothing of what the monitored step was told, and no monitors.
     result = await run_judge(replace(step, path=path, task=None), judge.judge, _told(step, judge, action, shown))
     task = asyncio.current_task()

@@ -13,11 +13,14 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import from_json
 
+from activities.contracts.base import Digest, Schema
 from activities.contracts.grants import ArgumentRule, Verdict
 from activities.contracts.monitors import ActionKind, MonitorJudge, MonitorRule, MonitorSpec
 from activities.contracts.people import Asking
 from activities.grants import misfit, same_json
+from activities.input_contracts import input_problems
 from activities.matching import occurs, redacted
+from activities.records import request_hash
 from activities.rules import edited, fits
 
 STRICTNESS = (Verdict.PROCEED, Verdict.EDIT, Verdict.ASK, Verdict.BLOCK, Verdict.HALT)
@@ -31,12 +34,16 @@ class Proposed:
     kind: ActionKind
     actor: str
     """The agent, the call, or the node that hands a step on."""
+    ordinal: str
+    """Where in its step: ``t3.c0``, ``t3.answer``, ``handoff``."""
     value: JsonValue
     """A call's arguments, an answer, what a receiver would be told."""
     tool: str = ""
     recipient: str = ""
     defaults: Mapping[str, JsonValue] = field(default_factory=dict)
     """Arguments that the tool fills in where they are not given."""
+    schema: Schema | None = None
+    """Of an answer: what it has to be, however it is edited."""
     problem: str = ""
     """Why it cannot be judged."""
 
@@ -44,6 +51,17 @@ class Proposed:
     def fields(self) -> dict[str, JsonValue]:
         """What rules on arguments look at."""
         return {**self.defaults, **self.value} if isinstance(self.value, dict) else {}
+
+    @property
+    def misfit(self) -> str:
+        """Why an edited answer is none; empty: it is one."""
+        problems = input_problems(self.value, self.schema) if self.schema else ()
+        return f"it does not fit the contract: {problems[0]}" if problems else ""
+
+    @property
+    def digest(self) -> Digest | None:
+        """By which an answer is known that was reviewed before."""
+        return digest_of(self.value) if self.kind is ActionKind.ANSWER else None
 
     @property
     def about(self) -> str:
@@ -71,14 +89,16 @@ class Said:
         return replace(winner, score=score)
 
 
-def proposed_call(actor: str, tool: str, arguments: str, defaults: Mapping[str, JsonValue]) -> Proposed:
-    """A tool call, from the JSON that a model wrote. What is no JSON no tool takes: its text is looked at all the same."""
-    value, problem = read(arguments)
-    return Proposed(ActionKind.TOOL_CALL, actor, value, tool=tool, defaults=defaults, problem=problem)
+def digest_of(answer: JsonValue) -> Digest:
+    """The same answer has the same."""
+    return request_hash({"answer": answer})
 
 
 def read(arguments: str) -> tuple[JsonValue, str]:
-    """Arguments as the tool's own reader reads them, and why they cannot be judged; empty: they can."""
+    """Arguments as the tool's own reader reads them, and why they cannot be judged; empty: they can.
+
+    What is no JSON no tool takes: its text is looked at all the same.
+    """
     try:
         value: JsonValue = from_json(arguments or "{}")
     except ValueError:

@@ -7,15 +7,14 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
-    from activities.contracts.base import Schema
     from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
     from activities.contracts.grants import GateDecision, Verdict
     from activities.contracts.handoffs import Rejection, RejectionReason
-    from activities.contracts.monitors import ActionKind, MonitorSpec
+    from activities.contracts.monitors import ActionKind
+    from activities.contracts.profile import OutputContract
     from activities.errors import HandoffRejected, NotAllowed
-    from activities.input_contracts import input_problems
     from workflows.contracts import Task
-    from workflows.monitor_rules import Proposed, proposed_call
+    from workflows.monitor_rules import Proposed, read
     from workflows.monitoring import Reviewed, monitors_of, review, was_reviewed
     from workflows.step_context import StepContext
     from workflows.teams.tree import MonitorNode, Node, node_name
@@ -39,8 +38,17 @@ async def reviewed_call(step: StepContext, request: ToolRequest) -> ToolRequest 
     call = request.call
     plan = next((plan for plan in step.run.plans.values() if plan.profile == request.profile), None)
     defaults = plan.defaults.get(call.tool, {}) if plan else {}
-    action = proposed_call(actor_of(step), call.tool, call.arguments, defaults)
-    reviewed = await review(step, action, request.key.step, monitors)
+    value, problem = read(call.arguments)
+    action = Proposed(
+        ActionKind.TOOL_CALL,
+        actor_of(step),
+        request.key.step,
+        value,
+        tool=call.tool,
+        defaults=defaults,
+        problem=problem,
+    )
+    reviewed = await review(step, action, monitors)
     if reviewed.refusal:
         decision = GateDecision(verdict=Verdict.BLOCK, by="monitor", reason=reviewed.refusal.reason)
         text = f"This call was not made: {reviewed.told}"
@@ -60,8 +68,8 @@ async def refused_transfer(step: StepContext, transfer: Transfer, so_far: str, o
         CancelledError: the run was stopped.
     """
     told: JsonValue = {"reason": transfer.reason, "so_far": so_far}
-    action = Proposed(ActionKind.HANDOFF, actor_of(step), told, recipient=transfer.to)
-    return (await review(step, action, ordinal, monitors_of(step))).told
+    action = Proposed(ActionKind.HANDOFF, actor_of(step), ordinal, told, recipient=transfer.to)
+    return (await review(step, action, monitors_of(step))).told
 
 
 async def review_handoff(step: StepContext, node: Node, task: Task) -> None:
@@ -78,15 +86,15 @@ async def review_handoff(step: StepContext, node: Node, task: Task) -> None:
     if not monitors or isinstance(sender, MonitorNode):  # who hands on what it was handed proposes nothing
         return
     told: JsonValue = {"prompt": task.prompt, "inputs": task.inputs} if task.inputs else task.prompt
-    action = Proposed(ActionKind.HANDOFF, node_name(sender), told, recipient=node_name(node))
-    reviewed = await review(step, action, "handoff", monitors)
+    action = Proposed(ActionKind.HANDOFF, node_name(sender), "handoff", told, recipient=node_name(node))
+    reviewed = await review(step, action, monitors)
     if reviewed.refusal:
         rejection = Rejection(reason=RejectionReason.NOT_ALLOWED, message=reviewed.told[:1000])
         raise HandoffRejected(rejection, owner=node_name(node))
 
 
 async def review_answer(
-    step: StepContext, answer: JsonValue, ordinal: str, monitors: tuple[MonitorSpec, ...], schema: Schema | None
+    step: StepContext, answer: JsonValue, ordinal: str, contract: OutputContract | None
 ) -> Reviewed:
     """Review an agent's final answer: its output, or its text where it has no contract.
 
@@ -95,13 +103,10 @@ async def review_answer(
         DeadlineExceeded: a person is asked who did not decide in time.
         CancelledError: the run was stopped.
     """
-
-    def fits(value: JsonValue) -> str:
-        problems = input_problems(value, schema or {"type": "string"})
-        return f"it does not fit the contract: {problems[0]}" if problems else ""
-
-    action = Proposed(ActionKind.ANSWER, actor_of(step), answer)
-    return await review(step, action, ordinal, monitors, fits=fits, schema=schema or {"type": "string"})
+    action = Proposed(
+        ActionKind.ANSWER, actor_of(step), ordinal, answer, schema=contract.schema_ if contract else {"type": "string"}
+    )
+    return await review(step, action, monitors_of(step))
 
 
 async def review_output(step: StepContext, node: MonitorNode, output: JsonValue) -> JsonValue:
@@ -116,8 +121,8 @@ async def review_output(step: StepContext, node: MonitorNode, output: JsonValue)
     spec = node.spec
     if output is None or was_reviewed(step.frame.decisions, spec, output):
         return output
-    action = Proposed(ActionKind.ANSWER, node_name(node.node), output)
-    reviewed = await review(step, action, OUTPUT, (spec,))
+    action = Proposed(ActionKind.ANSWER, node_name(node.node), OUTPUT, output)
+    reviewed = await review(step, action, (spec,))
     if reviewed.refusal:
         raise NotAllowed(
             f"the monitor {spec.name!r} does not let the result of {node_name(node.node)!r} pass: {reviewed.told}"[

@@ -6,27 +6,24 @@ halt over block over ask over edit over proceed. A monitor only narrows: grants 
 it as ever, where the call is made. Each monitor's decision is noted, that to let the action through too.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
-    from activities.contracts.base import Digest, Schema
     from activities.contracts.grants import Verdict
     from activities.contracts.monitors import ActionKind, MonitorSpec
     from activities.errors import Halted
-    from activities.records import request_hash
     from workflows.contracts import DecisionReport
     from workflows.monitor_asking import ask_about
     from workflows.monitor_judges import judged
-    from workflows.monitor_rules import Proposed, Said, by_rules, looks_at, strictest
+    from workflows.monitor_rules import Proposed, Said, by_rules, digest_of, looks_at, strictest
+    from workflows.needs import as_text
     from workflows.step_context import StepContext
 
-Problem = Callable[[JsonValue], str]
 MAX_SHOWN = 200
 """Characters of changed arguments that a decision is reported with."""
 REFUSED = frozenset({Verdict.BLOCK, Verdict.HALT})
@@ -56,24 +53,13 @@ def monitors_of(step: StepContext) -> tuple[MonitorSpec, ...]:
     return step.task.monitors if step.task else step.frame.monitors
 
 
-async def review(
-    step: StepContext,
-    action: Proposed,
-    ordinal: str,
-    monitors: Sequence[MonitorSpec],
-    *,
-    fits: Problem = lambda _: "",
-    schema: Schema | None = None,
-) -> Reviewed:
+async def review(step: StepContext, action: Proposed, monitors: Sequence[MonitorSpec]) -> Reviewed:
     """Review an action, and note what each monitor says.
 
     Args:
         step: the step that proposes it.
         action: the action.
-        ordinal: of the action in its step: ``t3.c0``, ``t3.answer``, ``handoff``.
         monitors: the outermost first.
-        fits: says why an edited value is not what it has to be; empty: it is.
-        schema: of what a person may put in its place, where it is an answer.
 
     Raises:
         Halted: a monitor ends the run at this action.
@@ -83,48 +69,46 @@ async def review(
     looking = [spec for spec in reversed(monitors) if looks_at(spec, action.kind)]
     if not looking:
         return Reviewed(action.value)
-    given = action.value
     said, action = _by_all_rules(looking, action)
-    if action.value != given and (problem := fits(action.value)):
-        last = max(i for i, one in enumerate(said) if one.verdict is Verdict.EDIT)
-        said[last] = replace(said[last], verdict=Verdict.BLOCK, reason=f"edited, {problem}"[:500])
     for index, spec in enumerate(looking):
         for judge in spec.judges:
             if not any(one.verdict in REFUSED for one in said):
-                said[index] = said[index].stricter(await judged(step, spec, judge, action, ordinal))
-    _note(step, looking, said, action, ordinal)
-    refused = _refusal(step, looking, said, action)
-    if refused:
-        return refused
-    for index, (spec, one) in enumerate(zip(looking, said, strict=True)):
+                said[index] = said[index].stricter(await judged(step, spec, judge, action))
+    _note(step, looking, said, action)
+    return _refusal(step, looking, said, action) or await _as_people_say(step, looking, said, action)
+
+
+async def _as_people_say(
+    step: StepContext, monitors: Sequence[MonitorSpec], said: Sequence[Said], action: Proposed
+) -> Reviewed:
+    """What comes of an action that nothing refuses: the people of each monitor that asks have to say yes to it.
+
+    A yes is no leave to do what a rule refuses: what they have edited is held against all rules once more.
+    """
+    proposed = action.value
+    for index, (spec, one) in enumerate(zip(monitors, said, strict=True)):
         if one.verdict is Verdict.ASK:
-            action, no = await ask_about(step, spec, one, action, f"{ordinal}.m{index}", schema)
+            action, no = await ask_about(step, spec, one, action, index)
             if no:
                 return Reviewed(action.value, no, spec)
-    if any(one.verdict is Verdict.ASK for one in said):
-        return _once_more(step, looking, action, ordinal, fits)
-    return Reviewed(action.value)
+    if action.value == proposed:
+        return Reviewed(action.value)
+    again, action = _by_all_rules(monitors, action)
+    if strictest(again).verdict in REFUSED:
+        _note(step, monitors, again, action)
+    return _refusal(step, monitors, again, action) or Reviewed(action.value)
 
 
 def _by_all_rules(monitors: Sequence[MonitorSpec], action: Proposed) -> tuple[list[Said], Proposed]:
-    said = []
+    """What all rules say, and the action as they have edited it. An edit that makes no answer of it is none."""
+    given, said = action.value, []
     for spec in monitors:
         one, action = by_rules(spec, action)
         said.append(one)
+    if action.value != given and (problem := action.misfit):
+        last = max((i for i, one in enumerate(said) if one.verdict is Verdict.EDIT), default=len(said) - 1)
+        said[last] = Said(Verdict.BLOCK, said[last].rule, f"edited, {problem}"[:500], said[last].correction)
     return said, action
-
-
-def _once_more(
-    step: StepContext, monitors: Sequence[MonitorSpec], action: Proposed, ordinal: str, fits: Problem
-) -> Reviewed:
-    """What the rules say to an action as people have left it: a yes is no leave to do what a rule refuses."""
-    said, action = _by_all_rules(monitors, action)
-    if problem := fits(action.value):
-        said[-1] = Said(Verdict.BLOCK, said[-1].rule, problem)
-    refused = _refusal(step, monitors, said, action)
-    if refused:
-        _note(step, monitors, said, action, ordinal)
-    return refused or Reviewed(action.value)
 
 
 def _refusal(
@@ -160,9 +144,7 @@ def _what(action: Proposed) -> str:
             return f"the answer of {action.actor!r}"
 
 
-def _note(
-    step: StepContext, monitors: Sequence[MonitorSpec], said: Sequence[Said], action: Proposed, ordinal: str
-) -> None:
+def _note(step: StepContext, monitors: Sequence[MonitorSpec], said: Sequence[Said], action: Proposed) -> None:
     step.frame.note(
         decisions=[
             DecisionReport(
@@ -172,27 +154,21 @@ def _note(
                 by="monitor",
                 reason=one.reason,
                 rule=one.rule,
-                ordinal=ordinal,
-                arguments=shortened(json.dumps(action.value, ensure_ascii=False))
-                if one.verdict is Verdict.EDIT
-                else "",
+                ordinal=action.ordinal,
+                arguments=shortened(as_text(action.value)) if one.verdict is Verdict.EDIT else "",
                 action=action.kind,
                 monitor=spec.name,
                 score=one.score,
                 correction=one.correction,
-                digest=digest_of(action),
+                digest=action.digest,
             )
             for spec, one in zip(monitors, said, strict=True)
         ]
     )
 
 
-def digest_of(action: Proposed) -> Digest | None:
-    """By which an answer is known that was reviewed before."""
-    return request_hash({"answer": action.value}) if action.kind is ActionKind.ANSWER else None
-
-
 def was_reviewed(decisions: Sequence[DecisionReport], spec: MonitorSpec, answer: JsonValue) -> bool:
     """Whether a monitor has let an answer through already, as it is."""
-    digest = request_hash({"answer": answer})
-    return any(one.digest == digest and one.monitor == spec.name and one.verdict not in REFUSED for one in decisions)
+    wanted = (digest_of(answer), spec.name)
+    last = next((one for one in reversed(decisions) if (one.digest, one.monitor) == wanted), None)
+    return last is not None and last.verdict in {Verdict.PROCEED, Verdict.EDIT}

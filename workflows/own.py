@@ -17,6 +17,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from temporalio import workflow
 
@@ -27,16 +28,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.messages import ThreadRef
     from activities.errors import ConfigurationInvalid, DeadlineExceeded, LimitExceeded
     from workflows import lifecycle
-    from workflows.contracts import RunInput, RunResult, RunStatus, Task
-    from workflows.deadlines import within
+    from workflows.contracts import RunInput, RunResult, RunStatus
     from workflows.failures import failure_of, stop_if_requested
     from workflows.frame import Frame
-    from workflows.nodes import run_node
     from workflows.own_code import CodeOnALead, ForEver
     from workflows.own_output import as_output
-    from workflows.results import together
-    from workflows.stages import shown, unread
-    from workflows.teams.bounds import inline_places
+    from workflows.pattern_work import Ask, PatternWork
     from workflows.teams.problems import nearest
     from workflows.teams.tree import AgentNode, CallNode, Node, WorkflowNode, node_key
 
@@ -91,18 +88,14 @@ class Steps:
     """The steps of one workflow. They may be awaited side by side; none is left running when the work ends."""
 
     def __init__(self, frame: Frame) -> None:
-        node = frame.run.team.root
-        if not isinstance(node, WorkflowNode):
-            raise ConfigurationInvalid(f"the workflow is started as a {node.kind}", fix="give its node kind: workflow")
-        self.frame, self.node = frame, node
-        ends = workflow.time() + node.seconds
-        self._deadline = ends if frame.deadline is None else min(ends, frame.deadline)
-        self.seconds = self._deadline - workflow.time()
-        self._inline = inline_places(frame.run.team, node)
+        if not isinstance(frame.run.team.root, WorkflowNode):
+            raise ConfigurationInvalid(
+                f"the workflow is started as a {frame.run.team.root.kind}", fix="give its node kind: workflow"
+            )
+        self._work = PatternWork(frame, WorkflowNode)
+        self.frame, self.node = frame, self._work.node
         self._made: Counter[str] = Counter()
         self._asked = 0
-        self._results: list[RunResult] = []
-        self._missing: list[str] = []
         self._under_way: set[asyncio.Task[RunResult]] = set()
         self.refused: LimitExceeded | DeadlineExceeded | None = None
         """Why no step is begun any more: who asks for one waits until the workflow has ended."""
@@ -117,12 +110,12 @@ class Steps:
     @property
     def goal(self) -> str:
         """What it works towards: the run's goal, or its task where it is nested."""
-        return self.frame.task.goal or self.frame.task.prompt
+        return self._work.goal
 
     @property
     def given(self) -> JsonValue:
         """What the stage before made, in a pipeline; a subtask's input, under a supervisor."""
-        return self.frame.task.inputs.get("input")
+        return self._work.given
 
     @property
     def arguments(self) -> Mapping[str, JsonValue]:
@@ -137,7 +130,7 @@ class Steps:
     @property
     def seconds_left(self) -> float:
         """Until its deadline."""
-        return self._deadline - workflow.time()
+        return self._work.seconds_left
 
     async def run_node(self, name: str, prompt: str = "", *, given: JsonValue = None) -> RunResult:
         """Run one of its nodes: an agent with its tools, a call, a person, or a whole pattern.
@@ -151,7 +144,7 @@ class Steps:
             StepFailed: it failed, and nothing stands in for it. A step beyond ``max_steps`` or the time ends the workflow.
         """
         await self._one_more()
-        return await self._run(name, self._node(name), self._task(prompt, given))
+        return await self._run(name, Ask(prompt, given))
 
     async def call_model(
         self, name: str, prompt: str = "", *, given: JsonValue = None, thread: ThreadRef | None = None
@@ -171,8 +164,7 @@ class Steps:
         node = self._node(name)
         if not isinstance(node, AgentNode):
             raise ConfigurationInvalid(f"{name!r} is no agent", fix="call_model takes the name of an agent's node")
-        task = self._task(prompt, given).model_copy(update={"thread": thread, "offer_tools": False})
-        return await self._run(name, node, task)
+        return await self._run(name, Ask(prompt, given, thread=thread, offer_tools=False))
 
     async def call_tool(self, name: str, arguments: Mapping[str, JsonValue] | None = None) -> RunResult:
         """Call a tool; its result is the ``output``.
@@ -190,9 +182,8 @@ class Steps:
             raise ConfigurationInvalid(f"{name!r} is no call", fix="call_tool takes the name of a call's node")
         passed = {f"given_{index}": value for index, value in enumerate((arguments or {}).values())}
         named = {argument: f"$given_{index}" for index, argument in enumerate(arguments or {})}
-        task = self._task("", None)
-        task = task.model_copy(update={"inputs": {**task.inputs, **passed}})
-        return await self._run(name, node.model_copy(update={"arguments": {**node.arguments, **named}}), task)
+        whole = node.model_copy(update={"arguments": {**node.arguments, **named}})
+        return await self._run(name, Ask(inputs=passed, node=whole))
 
     async def leave(self, code: "asyncio.Future[JsonValue]") -> None:
         """End the code, and what is still under way: where one of several side by side fails, the others have no use."""
@@ -212,22 +203,13 @@ class Steps:
 
     def come_to(self, output: JsonValue, failure: FailureDetail | None) -> RunResult:
         """What all steps come to."""
-        partial = self._missing or any(result.status is RunStatus.PARTIAL for result in self._results)
-        status = RunStatus.FAILED if failure else RunStatus.PARTIAL if partial else RunStatus.COMPLETE
-        return together(
-            self._results,
-            status=status,
-            output=None if failure else output,
-            failure=failure,
-            missing=() if failure else self._missing,
-        )
+        if failure:
+            self._work.missing = []  # whatever failed on the way is in it
+        return self._work.come_to(output, failure)
 
     def too_late(self) -> DeadlineExceeded:
         """What ends it when its time is over."""
-        return DeadlineExceeded(
-            f"the workflow {self.node.name!r} did not end within {self.seconds:g} s",
-            fix=f"raise seconds of {self.node.name!r} (and the timeout_seconds around it), or give it less to do",
-        )
+        return self._work.too_late()
 
     def _node(self, name: str) -> Node:
         if name not in self.node.nodes:
@@ -235,10 +217,6 @@ class Steps:
                 f"the workflow {self.node.name!r} has no node {name!r}", fix=nearest(name, sorted(self.node.nodes))
             )
         return self.node.nodes[name]
-
-    def _task(self, prompt: str, given: JsonValue) -> Task:
-        task = Task(prompt=shown(prompt or self.goal, given), goal=prompt or self.goal, inputs={"input": given})
-        return within(task, self._deadline)
 
     async def _one_more(self) -> None:
         """Count a step that is asked for, also where its arguments are wrong: every loop over steps has a bound.
@@ -258,29 +236,27 @@ class Steps:
             await ForEver()
         self._asked += 1
 
-    async def _run(self, name: str, node: Node, task: Task) -> RunResult:
+    async def _run(self, name: str, ask: Ask) -> RunResult:
         self._made[name] += 1
         # No node is named so: a name has no dot.
         part = name if self._made[name] == 1 else f"{name}.{self._made[name]}"
-        task = task.model_copy(update={"key": node.key or name})
-        step = asyncio.ensure_future(
-            run_node(self.frame.step(part), node, task, inline=f"nodes.{name}" in self._inline)
-        )
+        node = self._node(name)
+        step = asyncio.ensure_future(self._work.run(f"nodes.{name}", part, replace(ask, key=node.key or name)))
         self._under_way.add(step)
         step.add_done_callback(self._settle)
         result = await step
         stop_if_requested()  # it may have ended well in spite of it, and what comes next is code that knows nothing of it
-        self._missing += unread(node, task.inputs.get("input"))
         if result.status is RunStatus.FAILED:
-            self._missing.append(f"{node_key(node)} failed: {result.failure.message if result.failure else ''}"[:1000])
+            said = result.failure.message if result.failure else ""
+            self._work.missing.append(f"{node_key(node)} failed: {said}"[:1000])
             raise StepFailed(part, result)
         return result
 
     def _settle(self, step: asyncio.Task[RunResult]) -> None:
-        """Count what a step has come to, also where nobody waits for it any more."""
+        """Nobody may wait for it any more."""
         self._under_way.discard(step)
-        if not step.cancelled() and step.exception() is None:
-            self._results.append(step.result())
+        if not step.cancelled():
+            step.exception()  # whoever waits for it hears of it
 
 
 def _located(failure: FailureDetail, error: Exception) -> FailureDetail:

@@ -57,6 +57,8 @@ class Ask:
     """Bound of the step, beside its node's own and the pattern's."""
     thread: ThreadRef | None = None
     """The conversation that goes on; a new one begins where absent."""
+    offer_tools: bool = True
+    """``False``: an agent answers from what it is told."""
     node: Node | None = None
     """In place of the part's own, such as the same agent on another tier."""
 
@@ -188,6 +190,7 @@ class PatternWork(Generic[N]):
             inputs={"input": ask.given, **ask.inputs},
             key=ask.key or step,
             thread=ask.thread,
+            offer_tools=ask.offer_tools,
             seconds=ask.seconds,
         )
 

@@ -137,16 +137,17 @@ class Check:
             said = f"It has {count(text, self.unit)} {self.unit}"
         elif self.what is What.LACKS:
             where = next((part for part in units(text) if self.found(part)), text)
-            said = f"It holds {self._named} in: {_short(where)}"
+            said = f"It holds {self.named} in: {_short(where)}"
         elif self.where is Where.EACH:
             where = next((part for part in units(text) if not self.found(part)), text)
             said = f"There is no {self.term} in: {_short(where)}"
         else:
-            said = f"It does not {_VERB_OF[self.where]} {self._named}"
+            said = f"It does not {_VERB_OF[self.where]} {self.named}"
         return f"{said} (criterion: {self.criterion})"
 
     @property
-    def _named(self) -> str:
+    def named(self) -> str:
+        """What it is about, in words."""
         return f'"{self.term}"' if self.exact else f"a {self.term}" if self.term in _LOOKS else self.term
 
 
@@ -163,6 +164,11 @@ def read_criterion(said: str) -> tuple[Check, ...]:
     sized = tuple(_lengths(said))
     rest = _ALSO_SAYS.search(said) if sized else None
     return (*sized, *_terms(rest[1] if rest else "" if sized else said, said))
+
+
+def kind_of(term: str) -> bool:
+    """Whether a term is the name of a kind of thing, such as ``mail address``."""
+    return term in _LOOKS
 
 
 def units(text: str) -> list[str]:

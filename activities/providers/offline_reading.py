@@ -70,6 +70,8 @@ class Reading:
     """How a supervisor's prompt is laid out; nothing for any other."""
     answered: bool
     """An answer or a summary was given before: the search is over."""
+    opening: str
+    """The first message, without the constraints that hold for all of it."""
 
 
 def read(messages: list[Message]) -> Reading:
@@ -94,10 +96,10 @@ def read(messages: list[Message]) -> Reading:
             documents += found
             facts += computed
         elif isinstance(message, UserMessage) and message.text is not first:
-            kept = list(_kept(message.text))
-            documents += kept
-            answered = answered or bool(kept) or NOTHING in message.text
-            if not kept:
+            quoted = list(kept(message.text))
+            documents += quoted
+            answered = answered or bool(quoted) or NOTHING in message.text
+            if not quoted:
                 complaints.append(unconstrained(message.text))
     return Reading(
         question=question,
@@ -109,6 +111,7 @@ def read(messages: list[Message]) -> Reading:
         calls=tuple((call, call.tool_call_id in failed) for call in calls),
         layout=layout,
         answered=answered,
+        opening=opening,
     )
 
 
@@ -248,7 +251,7 @@ def place_of(source: str) -> tuple[str, int, int] | None:
     return (found[1], 1, int(found[3])) if found[2] else (found[1], int(found[3]), 0)
 
 
-def _kept(text: str) -> Iterator[Document]:
+def kept(text: str) -> Iterator[Document]:
     """Quotations as our own answers and summaries write them, one in a paragraph."""
     for paragraph in text.split("\n\n"):
         found = _QUOTED.fullmatch(paragraph.strip())
@@ -258,13 +261,13 @@ def _kept(text: str) -> Iterator[Document]:
 
 
 def _bounded(documents: list[Document]) -> list[Document]:
-    room, kept = MAX_TEXT_READ, []
+    room, found = MAX_TEXT_READ, []
     for document in reversed(documents):
         room -= len(document.text)
         if room < 0:
             break
-        kept.append(document)
-    return kept[::-1]
+        found.append(document)
+    return found[::-1]
 
 
 def _strings(value: Any, text: str) -> list[str]:

@@ -121,6 +121,11 @@ def numbers(schema: dict[str, Any], slot: Slot, *, whole: bool) -> Iterator[int 
         yield (low + high) // 2 if whole else low + (high - low) * (slot.variant + 1) / (slot.variant + 2)
 
 
+def denies(said: str) -> bool:
+    """Whether a sentence denies something."""
+    return bool(_NEGATED.search(said))
+
+
 def booleans(slot: Slot) -> Iterator[bool]:
     """Whether there is evidence, and, for a question with yes or no, whether it denies."""
     there = bool(slot.evidence)

@@ -1,6 +1,7 @@
 """What the activity makes of vectors, of long texts, and of providers that fail."""
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -115,6 +116,18 @@ async def test_a_long_text_goes_in_pieces_in_the_same_request_each_counted_by_it
     got = await embed(tmp_path, provider, long, "a", "b")
     assert [len(text) for text in provider.calls[0].texts] == [8000, 4000, 1, 1]
     assert got.cosines == (round(2 / math.sqrt(5), 6), round(1 / math.sqrt(5), 6), 0.0)
+
+
+async def test_an_answer_that_cannot_be_recorded_is_paid(tmp_path: Path) -> None:
+    def answer_and_break_the_store(_: EmbedCall) -> EmbedAnswer:
+        shutil.rmtree(tmp_path / "store", ignore_errors=True)
+        (tmp_path / "store").touch()
+        return EmbedAnswer([[1.0], [1.0]])
+
+    with pytest.raises(ApplicationError) as caught:
+        await embed(tmp_path, Vectors(answer_and_break_the_store), "a", "b")
+    assert caught.value.type == FailureKind.STORE_UNAVAILABLE.value
+    assert caught.value.details[0].unsettled_calls == 1
 
 
 async def test_a_provider_that_is_not_here_or_has_no_embeddings_is_one_sentence(tmp_path: Path) -> None:

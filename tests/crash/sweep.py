@@ -98,7 +98,7 @@ class Sweep:
             return self.model(body)
 
         with FakeOpenAI(respond=respond) as fake:
-            environment = self._environment(fake, point, cache)
+            environment = self.environment(fake, point, cache)
             async with restarted(environment) as processes:
                 handle = await self._start()
                 if during:
@@ -110,7 +110,7 @@ class Sweep:
                 result = await asyncio.wait_for(read_result(handle), 60)
                 killed = [p for p in processes if p.poll() == -signal.SIGKILL]
             assert len(killed) == (0 if point == "none" else 1), f"the worker was killed {len(killed)} times at {point}"
-            return Outcome(handle.id, result, self._effects(), len(fake.requests))
+            return Outcome(handle.id, result, self.effects(), len(fake.requests))
 
     async def _start(self) -> RunHandle:
         await register_search_attributes(self.deployment.client)
@@ -119,7 +119,7 @@ class Sweep:
         run = await admit(self.deployment, self.team, order)
         return await start_run(self.deployment.client, run)
 
-    def _environment(self, fake: FakeOpenAI, point: str, cache: int) -> dict[str, str]:
+    def environment(self, fake: FakeOpenAI, point: str, cache: int) -> dict[str, str]:
         return {
             **os.environ,
             "OSTINATO_HOME": str(self.deployment.settings.home),
@@ -133,7 +133,7 @@ class Sweep:
             "OPENAI_API_KEY": "test-key",
         }
 
-    def _effects(self) -> list[str]:
+    def effects(self) -> list[str]:
         path = self.folder / "effects.txt"
         return path.read_text().splitlines() if path.exists() else []
 

@@ -4,6 +4,7 @@ The point is in ``OSTINATO_TEST_CRASH``: ``before:N`` and ``after:N`` (activity 
 were scheduled), ``answered:N`` (model call N has its answer, which is not recorded yet), ``effect:NAME`` (the tool's
 effect has happened, its completion is not reported). ``OSTINATO_TEST_CRASHED`` is the file that says it has happened.
 ``@FILE`` reads the point from a file each time, where ``answered`` is the next answer of any model call.
+``together:N:M``: when M runs have each made their N-th activity, none of which is reported: each holds its own until then.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import contextlib
 import itertools
 import os
 import signal
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,27 @@ class _CrashAround(ActivityInboundInterceptor):
         crash_point(f"before:{number}")
         result = await self.next.execute_activity(input)
         crash_point(f"after:{number}")
+        await _together()
         return result
+
+
+_made: Counter[str] = Counter()
+"""Activities that each run has made in this process."""
+
+
+async def _together() -> None:
+    """Hold a run at its N-th activity until the others are there too, and die then: one kill, one boundary of each."""
+    kind, _, rest = os.environ.get("OSTINATO_TEST_CRASH", "").partition(":")
+    if kind != "together" or Path(os.environ["OSTINATO_TEST_CRASHED"]).exists():
+        return
+    ordinal, runs = map(int, rest.split(":"))
+    run = (activity.info().workflow_id or "").partition("/")[0].partition("~")[0]
+    _made[run] += 1
+    while _made[run] >= ordinal:  # ends: this process dies, or the test gives up and kills it
+        if sum(count >= ordinal for count in _made.values()) >= runs:
+            crash_point(os.environ["OSTINATO_TEST_CRASH"])
+        activity.heartbeat()
+        await asyncio.sleep(0.1)
 
 
 class CrashOnAnswer:

@@ -110,6 +110,9 @@ async def _compare(steps: Steps) -> JsonValue:
     end = None if seconds is None else workflow.time() + seconds
     compared = await compare(steps.frame.step(), similarity, values, end=end)
     steps._results.append(compared.result)
+    if again := steps.arguments.get("again"):
+        compared = await compare(steps.frame.step(), similarity, list(cast("list[JsonValue]", again)), number=2)
+        steps._results.append(compared.result)
     failure = compared.result.failure
     return {
         "cosines": [list[JsonValue](row) for row in compared.cosines],

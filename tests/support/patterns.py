@@ -39,50 +39,45 @@ def leaf(
 _ARGUMENTS = {"echo": {"text": MARK}, "explode": {"what": "it"}, "sleep_long": {}}
 
 
+_TIERS = [{"name": "~tier0", "planner": "~director"}, {"name": "~tier1", "planner": "~manager"}]
+_WORKERS = {"w": {"node": "$inner", "attempts": 1}}
+_RULE = {"name": "never", "text": "forbidden", "verdict": "block", "reason": "no"}
+SHAPES: dict[str, Node] = {
+    "pipeline": {"stages": ["$inner"]},
+    "fan_out": {"branches": {"one": "$inner"}},
+    "supervisor": {"workers": _WORKERS, "subtasks": [{"type": "w", "task": "Work."}]},
+    "hierarchy": {"tiers": _TIERS, "workers": _WORKERS, "max_depth": 4},
+    "router": {"routes": {"here": {"node": "$inner"}}, "classifier": "@classifier"},
+    "debate": {"debaters": {"a": "@first", "b": "@second"}, "judge": "$inner"},
+    "refine": {"writer": "$inner", "editor": "@editor"},
+    "plan": {"planner": "@planner", "executors": {"e": {"node": "$inner"}}},
+    "network": {"peers": {"p": {"node": "@peer", "subscribes": ["goal"]}}, "result": "$inner"},
+    "monitor": {"node": "$inner", "rules": [_RULE]},
+    "workflow": {"workflow": "tested_pattern", "nodes": {"a": "$inner"}, "arguments": {"do": "relay"}},
+}
+"""What a pattern says besides its kind and name: ``$inner`` is the node in it, ``~x`` an agent's or a tier's name, and
+``@x`` the node of an agent of that name."""
+
+
 def around(kind: str, inner: Node, tag: str) -> tuple[Node, Agents]:
     """A pattern that does what ``inner`` does; ``tag`` begins all names that it needs."""
-    node, agents = _inside(kind, inner, tag)
-    return {"kind": kind, "name": f"{tag}{kind}", **node}, {
-        name: {"instructions": f"You are {name}.", "limits": LIMITS} for name in agents
-    }
+    agents: Agents = {}
 
+    def filled(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: filled(value) for key, value in part.items()}
+        if isinstance(part, list):
+            return [filled(value) for value in part]
+        if part == "$inner":
+            return inner
+        if not isinstance(part, str) or part[:1] not in {"~", "@"}:
+            return part
+        name = f"{tag}{part[1:]}"
+        agents[name] = {"instructions": f"You are {name}.", "limits": LIMITS}
+        return name if part[0] == "~" else {"kind": "agent", "agent": name}
 
-def _agent(name: str) -> Node:
-    return {"kind": "agent", "agent": name}
-
-
-def _inside(kind: str, inner: Node, tag: str) -> tuple[Node, list[str]]:
-    """What a pattern says besides its kind and name, and the agents that it names itself."""
-    match kind:
-        case "pipeline":
-            return {"stages": [inner]}, []
-        case "fan_out":
-            return {"branches": {"one": inner}}, []
-        case "supervisor":
-            workers = {"w": {"node": inner, "attempts": 1}}
-            return {"workers": workers, "subtasks": [{"type": "w", "task": "Work."}]}, []
-        case "hierarchy":
-            names = [f"{tag}director", f"{tag}manager"]
-            tiers = [{"name": f"{tag}tier{at}", "planner": name} for at, name in enumerate(names)]
-            return {"tiers": tiers, "workers": {"w": {"node": inner, "attempts": 1}}, "max_depth": 4}, names
-        case "router":
-            return {"routes": {"here": {"node": inner}}, "classifier": _agent(f"{tag}classifier")}, [f"{tag}classifier"]
-        case "debate":
-            names = [f"{tag}first", f"{tag}second"]
-            return {"debaters": {name: _agent(name) for name in names}, "judge": inner}, names
-        case "refine":
-            return {"writer": inner, "editor": _agent(f"{tag}editor")}, [f"{tag}editor"]
-        case "plan":
-            return {"planner": _agent(f"{tag}planner"), "executors": {"e": {"node": inner}}}, [f"{tag}planner"]
-        case "network":
-            peer = {"node": _agent(f"{tag}peer"), "subscribes": ["goal"]}
-            return {"peers": {"p": peer}, "result": inner}, [f"{tag}peer"]
-        case "monitor":
-            rule = {"name": "never", "text": "forbidden", "verdict": "block", "reason": "no"}
-            return {"node": inner, "rules": [rule]}, []
-        case "workflow":
-            return {"workflow": "tested_pattern", "nodes": {"a": inner}, "arguments": {"do": "relay"}}, []
-    raise ValueError(kind)
+    node = {"kind": kind, "name": f"{tag}{kind}", **filled(SHAPES[kind])}
+    return node, {name: agent for name, agent in agents.items() if "tier" not in name}
 
 
 def team(root: Node, *agents: Agents) -> TeamSpec:

@@ -52,13 +52,19 @@ def unasked(call: ProviderCall, index: int) -> ProviderAnswer:
     return says("nobody asked")
 
 
-def team(values: Sequence[Any], within: float | None = None, **node: Any) -> TeamSpec:
+def team(values: Sequence[Any], *, within: float | None = None, again: Sequence[Any] = (), **node: Any) -> TeamSpec:
     root = {
         "kind": "workflow",
         "name": "own",
         "workflow": "tested_pattern",
         "nodes": {"a": {"kind": "agent", "agent": "a"}},
-        "arguments": {"do": "compare", "values": list(values), "similarity": {}, "within": within},
+        "arguments": {
+            "do": "compare",
+            "values": list(values),
+            "similarity": {},
+            "within": within,
+            "again": list(again),
+        },
         **node,
     }
     return TeamSpec.model_validate(
@@ -174,6 +180,16 @@ async def test_a_budget_that_is_too_small_refuses_before_anything_is_asked(worke
     (step,) = result.steps
     assert step.status is RunStatus.FAILED
     assert "the next comparison of texts of the node 'own' might exceed its limit on tokens" in step.reason
+
+
+async def test_what_one_comparison_has_used_is_not_there_for_the_next(workers: Workers) -> None:
+    async with workers(unasked, workflow_modules=(MODULE,)) as bench:
+        spec = team([DRAFT, OTHER], again=[DRAFT, REVISED], budget={"model_calls": 1})
+        result = await run(bench, spec)
+    assert isinstance(result.output, dict)
+    assert result.output["failure"] == FailureKind.LIMIT_EXCEEDED.value
+    assert [step.status for step in result.steps] == [RunStatus.COMPLETE, RunStatus.FAILED]
+    assert result.usage.model_calls == 1
 
 
 async def test_a_run_that_was_admitted_without_a_model_says_so(workers: Workers) -> None:

@@ -1,0 +1,100 @@
+"""Every pattern under SIGKILL at each activity boundary: same output, artifacts and effects, nothing done twice.
+
+All patterns run at once, and each is held at its N-th activity (made, not reported) until the others have come to theirs:
+then the worker process dies. So one kill is that boundary of all of them, and a few kills are the whole sweep.
+"""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import new_run_id
+from tests.crash.sweep import Sweep, restarted
+from tests.providers.fake_openai import FakeOpenAI, Reply, answer, text
+from tests.support.patterns import LEAF, PATTERNS, around, said, team
+from workers.admission import RunOrder, admit
+from workers.deployment import Deployment
+from workers.registration import bind_store, register_search_attributes
+from workers.runs import read_result, start_run
+from workers.server import ServerInfo
+from workflows.contracts import RunResult, RunStatus
+from workflows.teams.tree import TeamSpec
+
+OWN = "tests.support.own_workflow"
+MOST = 8
+"""Activities of the longest of them; the test says so where one has more."""
+
+
+def booking(kind: str) -> TeamSpec:
+    """A pattern around an agent that has an effect and writes a file."""
+    tools = ["book_room", "write_artifact"]
+    agent = {"instructions": LEAF, "tier": "small", "tools": tools, "limits": {"model_calls": 4, "tool_calls": 4}}
+    node, agents = around(kind, {"kind": "agent", "agent": "leaf"}, "o")
+    return team(node, {"leaf": agent}, {name: {**more, "tier": "small"} for name, more in agents.items()})
+
+
+def model(body: dict[str, Any]) -> Reply:
+    """The leaf books a room, writes a file and answers; everybody else fills the contract. Alike for a repeated request."""
+    messages = body["messages"]
+    if not any(
+        LEAF in str(message.get("content")) for message in messages if message["role"] in {"system", "developer"}
+    ):
+        return text(said(body.get("response_format", {}).get("json_schema", {}).get("schema")))
+    match sum(message["role"] == "assistant" for message in messages):
+        case 0:
+            return answer(None, (("book_room", '{"room": "red"}', "c1"),))
+        case 1:
+            return answer(None, (("write_artifact", '{"name": "a.md", "text": "done"}', "c2"),))
+    return text("the-mark")
+
+
+def come_to(result: RunResult) -> Any:
+    """All that a run leaves in the world."""
+    artifacts = [(artifact.name, artifact.digest) for artifact in result.artifacts]
+    done = [(report.tool, report.outcome.value) for report in result.done]
+    return result.status, json.dumps(result.output), artifacts, done, [(c.key, c.value) for c in result.state]
+
+
+@pytest.fixture
+def sweep(deployment: Deployment, server: ServerInfo, tmp_path: Path) -> Sweep:
+    settings = deployment.settings.model_copy(update={"workflow_modules": (OWN,)})
+    return Sweep(replace(deployment, settings=settings), server, tmp_path, booking("pipeline"), model)
+
+
+async def all_patterns(sweep: Sweep, point: str) -> tuple[dict[str, RunResult], list[str]]:
+    """Each pattern's result, and the effects of all."""
+    client = sweep.deployment.client
+    await register_search_attributes(client)
+    await bind_store(client, sweep.deployment.store)
+    with FakeOpenAI(respond=model) as fake:
+        environment = {**sweep.environment(fake, point, 500), "OSTINATO_WORKFLOW_MODULES": OWN}
+        async with restarted(environment) as processes:
+            handles = {}
+            for kind in PATTERNS:
+                order = RunOrder(goal="Go.", run_id=new_run_id(), provider="openai")
+                handles[kind] = await start_run(client, await admit(sweep.deployment, booking(kind), order))
+            results = await asyncio.wait_for(asyncio.gather(*map(read_result, handles.values())), 60)
+            assert len(processes) == (1 if point == "none" else 2)
+    return dict(zip(handles, results, strict=True)), sweep.effects()
+
+
+async def test_a_worker_killed_at_any_boundary_changes_nothing_of_any_pattern(sweep: Sweep, tmp_path: Path) -> None:
+    whole, effects = await all_patterns(sweep, "none")
+    expected = {kind: come_to(result) for kind, result in whole.items()}
+    assert {kind: (result.status, result.failure) for kind, result in whole.items()} == dict.fromkeys(
+        PATTERNS, (RunStatus.COMPLETE, None)
+    )
+    made = {kind: result.usage.model_calls + result.usage.tool_calls for kind, result in whole.items()}
+    assert max(made.values()) <= MOST
+    assert len(effects) == len(PATTERNS)
+    for ordinal in range(1, max(made.values()) + 1):
+        folder = tmp_path / str(ordinal)
+        folder.mkdir()
+        reaching = sum(count >= ordinal for count in made.values())
+        found, effects = await all_patterns(replace(sweep, folder=folder), f"together:{ordinal}:{reaching}")
+        assert {kind: come_to(result) for kind, result in found.items()} == expected, f"killed at activity {ordinal}"
+        assert len(dict.fromkeys(effects)) == len(PATTERNS), "the same request has its effect once"
