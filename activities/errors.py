@@ -233,6 +233,7 @@ _FIXES = {
     RejectionReason.DEADLINE: "give it more time",
     RejectionReason.CYCLE: "let the last owner answer",
     RejectionReason.DEPTH: "nest less, or hand on less often",
+    RejectionReason.NOT_ALLOWED: "look at the decisions (ostinato show), and mend the team, its input or the monitor",
 }
 
 

@@ -13,7 +13,7 @@ from workers.settings import Settings
 from workers.team_file import nearest
 from workflows import steps
 from workflows.contracts import ModelRoute
-from workflows.teams.tree import TeamSpec, walk
+from workflows.teams.tree import PatternBase, TeamSpec, walk
 
 OFFLINE = "offline:ngrams"
 EMBEDDING_PROVIDERS = ("offline", *DEFAULT_EMBEDDINGS)
@@ -30,9 +30,9 @@ class Embeddings:
 
 
 def compared_in(team: TeamSpec) -> tuple[Similarity, ...]:
-    """What the nodes of a team say of similarity: every field of this type."""
-    values = (value for node in walk(team.root) for value in node.__dict__.values())
-    return tuple(value for value in values if isinstance(value, Similarity))
+    """What the patterns of a team say of similarity, as far as they ask an embedding model."""
+    asked = (node.comparisons() for node in walk(team.root) if isinstance(node, PatternBase))
+    return tuple(comparisons.similarity for comparisons in asked if comparisons)
 
 
 def embeddings_of(

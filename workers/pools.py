@@ -32,6 +32,7 @@ from workflows.patterns.call import CallWorkflow
 from workflows.patterns.monitor import MonitorWorkflow
 from workflows.patterns.person import PersonWorkflow
 from workflows.patterns.pipeline import PipelineWorkflow
+from workflows.patterns.router import RouterWorkflow
 from workflows.patterns.session import SessionWorkflow
 from workflows.patterns.supervisor import SupervisorWorkflow
 
@@ -40,6 +41,7 @@ ALL_WORKFLOWS: tuple[type, ...] = (
     CallWorkflow,
     PipelineWorkflow,
     SupervisorWorkflow,
+    RouterWorkflow,
     SessionWorkflow,
     PersonWorkflow,
     MonitorWorkflow,

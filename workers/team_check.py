@@ -9,6 +9,7 @@ from workers.checks.budgets import budgets
 from workers.checks.calls import calls
 from workers.checks.contracts import contracts
 from workers.checks.findings import At, Check, Finding, TeamView, Weight
+from workers.checks.monitors import monitors
 from workers.checks.names import looks, names
 from workers.checks.people import people
 from workers.checks.reach import reach
@@ -24,7 +25,7 @@ MAX_FINDINGS = 50
 
 _SHAPE: tuple[Check, ...] = (names, supervisors, roles)
 """What the others build on."""
-_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach)
+_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, monitors)
 
 
 def complete(team: TeamSpec) -> TeamSpec:

@@ -4,6 +4,8 @@ A deadline is a moment of workflow time, seconds since 1970. Nothing waits for i
 so it costs no event; a nested workflow reads it off its task and ends itself, with what it has come to.
 """
 
+import math
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -32,8 +34,8 @@ def end_of_budget(node: Node, started_at: float) -> float | None:
 
 
 def within(task: Task, end: float | None) -> Task:
-    """The task, bounded by a deadline."""
-    if end is None:
+    """The task, bounded by a deadline; by none where it is infinitely far away."""
+    if end is None or end == math.inf:
         return task
     left = max(SHORTEST, end - workflow.time())
     return task if task.seconds is not None and task.seconds <= left else task.model_copy(update={"seconds": left})

@@ -6,7 +6,6 @@ A pattern's own module says in which order its parts are run and what is made of
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Generic, TypeVar
 
 from temporalio import workflow
@@ -14,6 +13,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
+    from activities.contracts.base import Schema
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import ThreadRef
     from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, OstinatoError
@@ -23,14 +23,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
     from workflows.deadlines import within
     from workflows.failures import failure_of, stop_if_requested
-    from workflows.fallbacks import told_why
+    from workflows.fallbacks import MAX_REASONS
     from workflows.frame import Frame
     from workflows.nodes import run_node
     from workflows.progress import is_long
     from workflows.results import together
     from workflows.stages import shown, unread
     from workflows.teams.bounds import inline_places
-    from workflows.teams.tree import Node, Part, PatternBase, PersonNode
+    from workflows.teams.tree import Node, Part, PatternBase, PersonNode, node_name
 
 N = TypeVar("N", bound=PatternBase)
 T = TypeVar("T")
@@ -55,12 +55,22 @@ class Ask:
     """What a nested pattern works towards; the prompt where empty."""
     seconds: float | None = None
     """Bound of the step, beside its node's own and the pattern's."""
+    until: float | None = None
+    """Workflow time at which it has to have ended, whoever does it: of a part of the pattern's own time."""
+    punctual: bool = False
+    """At its end nothing is waited for that has no effect."""
+    subtask_id: str = ""
+    """Where an answer names a ``subtask_id``, it has to be this one."""
     thread: ThreadRef | None = None
     """The conversation that goes on; a new one begins where absent."""
     offer_tools: bool = True
     """``False``: an agent answers from what it is told."""
     node: Node | None = None
     """In place of the part's own, such as the same agent on another tier."""
+    reasons: tuple[str, ...] = ()
+    """What led to it, one sentence each; a person reads them."""
+    accept: Callable[[RunResult], RunResult] = lambda result: result
+    """What the pattern makes of it besides: where that is a failure, the fallback stands in, and ``escalate`` after it."""
 
 
 class PartFailed(Exception):
@@ -163,11 +173,11 @@ class PatternWork(Generic[N]):
         node = answering(ask.node or part.node, part)
         task = within(self._task(step, ask), self.deadline)
         self.missing += unread(node, ask.given)
-        context = replace(self.frame.step(step), accept=partial(checked, part))
+        context = replace(self.frame.step(step), accept=_both(part, ask.accept))
         result = await run_node(context, node, task, inline=place in self._inline)
         self.results.append(result)
         if result.status is RunStatus.FAILED and escalate:
-            return await self.escalated(step, task, result, part)
+            return await self.escalated(place, step, ask, result)
         return result
 
     async def answer(self, place: str, step: str, ask: "Ask | None" = None) -> JsonValue:
@@ -184,7 +194,7 @@ class PatternWork(Generic[N]):
 
     def _task(self, step: str, ask: "Ask") -> Task:
         prompt = ask.prompt or self.goal
-        return Task(
+        task = Task(
             prompt=shown(prompt, ask.given),
             goal=ask.goal or prompt,
             inputs={"input": ask.given, **ask.inputs},
@@ -192,24 +202,74 @@ class PatternWork(Generic[N]):
             thread=ask.thread,
             offer_tools=ask.offer_tools,
             seconds=ask.seconds,
+            reasons=ask.reasons[-MAX_REASONS:],
+            punctual=ask.punctual,
+            subtask_id=ask.subtask_id,
         )
+        return within(task, ask.until)
 
-    async def escalated(self, step: str, task: Task, failed: RunResult, part: Part | None = None) -> RunResult:
+    async def escalated(self, place: str, step: str, ask: "Ask", failed: RunResult) -> RunResult:
         """What a person makes of a step that failed for good; the failed result where nobody is asked, or says no.
 
         Raises:
             CancelledError: the run was stopped.
         """
-        person, why = self.node.escalate, failed.failure
-        if person is None or (why and why.kind in NOT_TO_PEOPLE) or self.is_late:
+        part, why = self.parts[place], failed.failure
+        if why and why.kind in NOT_TO_PEOPLE:
             return failed
-        self.frame.decide(f"{step} failed, {person.name} is asked")
-        context, asked = self.frame.step(step, "escalate.person"), person
-        if part:
-            asked, context = answering(person, part), replace(context, accept=partial(checked, part))
-        second = await run_node(context, asked, told_why(task, asked, failed))
-        self.results.append(second)
-        return failed if second.status is RunStatus.FAILED else second
+        reason = f"{node_name(ask.node or part.node)} failed: {why.message if why else 'it gave no reason'}"[:1000]
+        said = await self._person(step, replace(ask, reasons=(*ask.reasons, reason)), part)
+        return failed if said is None or said.status is RunStatus.FAILED else said
+
+    async def decided(self, step: str, ask: "Ask", answers: Schema) -> RunResult | None:
+        """What the person of ``escalate`` says where the pattern cannot decide; nothing where nobody is asked, or says no.
+
+        Args:
+            step: as in ``run``.
+            ask: what is asked, what there is to look at, and the reasons.
+            answers: JSON Schema of the answer.
+
+        Raises:
+            CancelledError: the run was stopped.
+        """
+        said = await self.asked(step, ask, answers)
+        return None if said is None or said.status is RunStatus.FAILED else said
+
+    async def asked(self, step: str, ask: "Ask", answers: Schema | None = None) -> RunResult | None:
+        """As ``decided``; a no is the failed result, and nothing means that nobody was asked, or was left out.
+
+        Raises:
+            CancelledError: the run was stopped.
+        """
+        if self.node.escalate is None:
+            return None
+        said = await self._person(step, ask, Part("escalate", self.node.escalate, answers=answers))
+        return None if said and said.status is RunStatus.PARTIAL and said.output is None else said
+
+    async def _person(self, step: str, ask: "Ask", part: Part) -> RunResult | None:
+        person = self.node.escalate
+        if person is None or self.is_late or self.frame.halted:
+            return None
+        self.frame.decide(f"{step}: {person.name} is asked, {ask.reasons[-1] if ask.reasons else 'nobody else can decide'}")
+        context = replace(self.frame.step(step, "escalate.person"), accept=_both(part, ask.accept))
+        # What bounds whoever failed does not bound the person.
+        task = within(self._task(step, replace(ask, seconds=None)), self.deadline)
+        result = await run_node(context, answering(person, part), task)
+        self.results.append(result)
+        return result
+
+    def check_budget(self, results: Iterable[RunResult]) -> None:
+        """Refuse to go on without parts that this node's own budget did not pay, and that is to fail it then.
+
+        Raises:
+            PartFailed: the first of them.
+        """
+        budget = self.node.budget
+        if budget is None or budget.on_breach != "fail" or not self.frame.account.breached:
+            return
+        for result in results:
+            if result.failure and result.failure.kind is FailureKind.LIMIT_EXCEEDED:
+                raise PartFailed(result)
 
     async def side_by_side(self, jobs: Iterable[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
         """Do jobs, at most ``limit`` at a time; their results in the order of the jobs.
@@ -283,6 +343,10 @@ def checked(part: Part, result: RunResult) -> RunResult:
     )
     failure = failure_of(error, agent="", step=part.place)
     return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": failure})
+
+
+def _both(part: Part, accept: Callable[[RunResult], RunResult]) -> Callable[[RunResult], RunResult]:
+    return lambda result: accept(checked(part, result))
 
 
 def _raised(value: T | BaseException) -> T:

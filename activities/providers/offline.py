@@ -17,7 +17,8 @@ from activities.providers.base import ProviderAnswer, ProviderCall
 from activities.providers.offline_evidence import Evidence, best, gather
 from activities.providers.offline_reading import NOTHING, Reading, read
 from activities.providers.offline_remarks import own_words
-from activities.providers.offline_roles.briefs import role_of
+from activities.providers.offline_roles.base import Request
+from activities.providers.offline_roles.table import role_of
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_tools import finds_documents, next_call
 
@@ -62,7 +63,9 @@ def answer(call: ProviderCall) -> ProviderAnswer:
     evidence = gather(reading)
     if summarise:
         return _answered(call, _summary(evidence, call.max_output_tokens))
-    role = role_of(call.output_schema, reading, messages)
+    role = role_of(
+        Request(call.output_schema, call.instructions, reading, messages, finds=finds_documents(tuple(call.tools)))
+    )
     wanted = next_call(tuple(call.tools), reading, evidence) if role is None or role.searches else None
     if wanted is not None and estimate_tokens(wanted.arguments) <= call.max_output_tokens:
         return ProviderAnswer(
@@ -116,7 +119,7 @@ def _shortest(answers: Iterable[Any], max_output_tokens: int) -> str:
     """The first answer that fits the token limit, else the last."""
     text = ""
     for value in answers:
-        text = json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if estimate_tokens(text) <= max_output_tokens:
             break
     return text

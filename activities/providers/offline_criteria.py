@@ -46,23 +46,32 @@ _LACKS = re.compile(
     r"(?i)\b(?:no|without|neither|avoids?|avoiding|omits?|free of|leaves? out|never (?:uses?|says?|mentions?|names?|contains?|includes?|states?|gives?|speaks? of)|forbidden:?)\s+(.+)"
 )
 _NOT = re.compile(r"(?i)(?:\b(?:not|never)|n['\u2019]t)\s+(.+)")
-_QUOTED = re.compile(r'"([^"\n]{1,200})"|\u201c([^\u201d\n]{1,200})\u201d|`([^`\n]{1,200})`|(?<!\w)\'([^\'\n]{1,200})\'(?!\w)')
-_META = frozenset("question goal task reader draft text first last next sentence answer criterion clear clearly plain plainly".split())
+_QUOTED = re.compile(
+    r'"([^"\n]{1,200})"|\u201c([^\u201d\n]{1,200})\u201d|`([^`\n]{1,200})`|(?<!\w)\'([^\'\n]{1,200})\'(?!\w)'
+)
+_META_WORDS = (
+    "question goal task reader draft text first last next sentence answer criterion clear clearly plain plainly"
+)
+_META = frozenset(_META_WORDS.split())
 """Words about the draft itself: that they stand in it is not what is meant."""
 _BETWEEN = re.compile(r"(?i)\s*(?:,|;|\band\b|\bor\b|\bnor\b|\bas well as\b|\bund\b|\boder\b)\s*")
-_FILLER = re.compile(r"(?i)^(?:(?:any|the|a|an|its|their|of|all|each|every|some|one|words?|phrases?|with|like|such as|about|what|which)\b[:\s]*)+")
-_EACH = re.compile(r"(?i)\b(?:each|every|all)\b[^.]{0,40}\b(?:sentences?|claims?|statements?|quotations?|lines?|paragraphs?|points?)\b")
+_FILLER = re.compile(
+    r"(?i)^(?:(?:any|the|a|an|its|their|of|all|each|every|some|one|words?|phrases?|with|like|such as|about|what|which)\b[:\s]*)+"
+)
+_EACH = re.compile(
+    r"(?i)\b(?:each|every|all)\b[^.]{0,40}\b(?:sentences?|claims?|statements?|quotations?|lines?|paragraphs?|points?)\b"
+)
 _SOURCE = r"[\w./ -]*[\w/-]\.\w{1,8}:p?\d{1,9}\b|\bprompt:\d+\b|https?://\S+"
 _THINGS = {
     "source": ("sources? citations? citing references?", _SOURCE),
     "mail address": ("mail e-mail email emails addresses?", r"[\w.+-]+@[\w-]+\.\w[\w.-]*"),
     "exclamation mark": ("exclamations?", r"!"),
     "question mark": ("question[-_]marks?", r"\?"),
-    "figure": ("figures? numbers? digits? amounts?", r"\d"),
     "link": ("links? urls?", r"https?://|www\."),
     "phone number": ("phone telephone", r"\+?\d[\d /()-]{6,}\d"),
     "date": ("dates?", r"\d{4}-\d\d-\d\d|\b\d{1,2}\.? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w*|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}"),
     "quotation": ("quotations? quotes?", r"[\"\u201c][^\"\u201d]{3,}[\"\u201d]"),
+    "figure": ("figures? numbers? digits? amounts?", r"\d"),
     "list": ("lists? bullets?", r"(?m)^\s*(?:[-*\u2022]|\d+[.)])\s"),
 }  # fmt: skip
 """Kinds of things that criteria name: the words for each, and how it looks. Both are regular expressions."""
@@ -115,7 +124,11 @@ class Check:
             return bool(text.strip()) and all(map(self.found, units(text)))
         if self.where is not Where.ANYWHERE:
             said, wanted = " ".join(text.split()).lower(), self.term.lower()
-            return said.startswith(wanted) if self.where is Where.BEGINNING else said.rstrip(".!?").endswith(wanted.rstrip(".!?"))
+            return (
+                said.startswith(wanted)
+                if self.where is Where.BEGINNING
+                else said.rstrip(".!?").endswith(wanted.rstrip(".!?"))
+            )
         return self.found(text)
 
     def found(self, text: str) -> bool:
@@ -129,7 +142,9 @@ class Check:
         said = [{root(word) for word in spoken(part)} for part in (units(text) if self.what is What.LACKS else [text])]
         least = len(wanted) if self.what is What.LACKS else max(1, -(-len(wanted) // 2))
         alike = self.what is What.SAYS
-        return any(sum(one in there or (alike and bool(synonyms(one) & there)) for one in wanted) >= least for there in said)
+        return any(
+            sum(one in there or (alike and bool(synonyms(one) & there)) for one in wanted) >= least for there in said
+        )
 
     def problem(self, text: str) -> str:
         """What is wrong with a draft that does not fulfil it, in one sentence, with the criterion at its end."""
@@ -245,7 +260,9 @@ def _read_terms(said: str) -> tuple[What, str, Where]:
         return What.LACKS, lacks[1], Where.ANYWHERE
     if verb:
         first = verb[1].lower().split()[0]
-        where = Where.BEGINNING if first[:5] in {"begin", "start"} else Where.END if first[:3] == "end" else Where.ANYWHERE
+        where = (
+            Where.BEGINNING if first[:5] in {"begin", "start"} else Where.END if first[:3] == "end" else Where.ANYWHERE
+        )
         return What.SAYS, verb[2], Where.EACH if _EACH.search(said) else where
     if found := _NOT.search(said):
         return What.LACKS, found[1], Where.ANYWHERE
@@ -258,7 +275,9 @@ def _number(said: str) -> int:
 
 def _unit(said: str) -> str:
     said = said.lower().rstrip("s")
-    return {"letter": "characters", "citation": "sources", "bullet": "lines", "bullet point": "lines"}.get(said, f"{said}s")
+    return {"letter": "characters", "citation": "sources", "bullet": "lines", "bullet point": "lines"}.get(
+        said, f"{said}s"
+    )
 
 
 def _short(said: str) -> str:

@@ -17,10 +17,9 @@ MAX_LEAVES = 2_000
 MAX_SHOWN = 60
 """Characters of a name that stands as a source."""
 _NAMES = ("task_id", "subtask_id", "branch", "item_id", "name", "agent_id", "debater", "peer", "done_by", "task")
-_NOT_SAID = frozenset(
-    """task_id subtask_id item_id event_id agent_id branch name debater peer done_by status type kind event_type timestamp
-    schema_version source citation path file line score confidence to cause hops abstain executor attempts""".split()
-)
+_NOT_SAID_WORDS = """task_id subtask_id item_id event_id agent_id branch name debater peer done_by status type kind event_type timestamp
+    schema_version source citation path file line score confidence to cause hops abstain executor attempts"""
+_NOT_SAID = frozenset(_NOT_SAID_WORDS.split())
 """Fields that say what a text is about, and are none themselves."""
 _SPACED = re.compile(r"\n\s*\n")
 
@@ -72,41 +71,47 @@ def values_in(text: str) -> Any:
 
 
 def evidence_in(question: str, material: str, limit: int = 12) -> list[Evidence]:
-    """Quotations out of material, those that fit the question best first; where none fits the first of each part.
+    """Quotations out of material: of each part of it those that fit the question best, in the order of the parts.
 
     Args:
-        question: what is to be answered.
+        question: what is to be answered. Where nothing in a part fits it, the part's beginning is taken.
         material: results, votes or an input; JSON or prose.
-        limit: of quotations.
+        limit: of quotations; every part has its first one before one has its second.
     """
-    value = values_in(material)
-    cited: list[Evidence] = []
-    documents: list[Document] = []
+    groups = [_of_part(question, said) for said in _parts(values_in(material))]
+    kept_of = [0] * len(groups)
+    for turn in range(limit):
+        for at, group in enumerate(groups):
+            if turn < len(group) and sum(kept_of) < limit:
+                kept_of[at] += 1
+    return _distinct([item for group, count in zip(groups, kept_of, strict=True) for item in group[:count]])
+
+
+def _parts(value: Any) -> Iterator[list[tuple[str, str]]]:
+    """The texts of a value, those of one name together."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for name, said in leaves(value):
-        if said.strip() == NOTHING:
-            continue
-        quoted = list(kept(said))
-        cited += [Evidence(one.text, one.path, one.line, page=one.page) for one in quoted]
+        if said.strip() != NOTHING:
+            found.setdefault(name, []).append((name, said))
+    yield from found.values()
+
+
+def _of_part(question: str, texts: list[tuple[str, str]]) -> list[Evidence]:
+    cited: list[Document] = []
+    plain: list[Document] = []
+    for name, said in texts:
+        quoted = list(kept(said)) or (list(documents_in(said)) if '"source"' in said else [])
+        cited += quoted
         if not quoted:
-            documents.append(Document(name or "input", 1, said))
-    if '"source"' in material:
-        for one in documents_in(material):
-            cited.append(Evidence(one.text, one.path, one.line, page=one.page))
-            documents = [other for other in documents if other.text != one.text]
-    ranked = rank(question, [Document(one.path, one.line, one.quote, page=one.page) for one in cited])
-    fitting = _distinct([*ranked, *(_named(item) for item in rank(question, documents))])
-    if not fitting:
-        firsts = (_SPACED.split(document.text.strip())[0] for document in documents)
-        fitting = _distinct(
-            [
-                *cited,
-                *(
-                    Evidence(first, document.path, 1, cite=document.path)
-                    for first, document in zip(firsts, documents, strict=True)
-                ),
-            ]
-        )
-    return fitting[:limit]
+            plain.append(Document(name or "input", 1, said))
+    ranked = [*rank(question, cited), *map(_named, rank(question, plain))]
+    if ranked:
+        return _distinct(ranked)
+    first = [(document, _SPACED.split(document.text.strip())[0]) for document in plain[:1]]
+    return [
+        *(Evidence(one.text, one.path, one.line, page=one.page) for one in cited),
+        *(Evidence(said, document.path, 1, cite=document.path) for document, said in first),
+    ]
 
 
 def _named(item: Evidence) -> Evidence:

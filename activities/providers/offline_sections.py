@@ -1,8 +1,8 @@
 """A prompt by its headings: what is asked, and under which words what stands that belongs to it.
 
 A heading is a line that ends with a colon and names one of the things that patterns hand over (``Criteria:``,
-``The votes so far:``), or a paragraph that begins with one and goes on (``The goal: ...``). The input comes last and is
-taken as it is: no line in it is a heading.
+``The votes so far:``), or a paragraph that begins with one and goes on (``The goal: ...``). What is
+given comes last (``Input:``, ``Text:``) and is taken as it is: no line in it is a heading.
 """
 
 import re
@@ -11,14 +11,13 @@ from functools import cached_property
 
 MAX_HEADING = 200
 """Characters of a line that is a heading."""
-_INPUT = "\n\nInput:\n"
-_THINGS = frozenset(
-    """action agents answer answers argument arguments branches criteria criterion descriptions destination destinations done
+_GIVEN = re.compile(r"\n\n(Input|Text):\n")
+_THINGS_WORDS = """action agents answer answers argument arguments branches criteria criterion descriptions destination destinations done
     draft drafts event events executor executors findings gaps goal graph happened input item items label labels lack lacks
     last message messages minority missing monitored outcome output own payload peers plan point policy policies position
     positions problem problems proposed question questions reason reasons result results route routes rule rules said so-far
-    state status success task tasks text texts topic topics vote votes words worker workers wrong""".split()
-)
+    state status success task tasks text texts topic topics vote votes words worker workers wrong"""
+_THINGS = frozenset(_THINGS_WORDS.split())
 _INLINE = re.compile(r"((?:[A-Z][\w'-]*)(?: [\w'-]+){0,4}):[ \t]+(\S.*)")
 _WORD = re.compile(r"[a-z][a-z-]*")
 _ENTRY = re.compile(r"(?m)^[ \t]*[-*\u2022][ \t]+(.+(?:\n(?![ \t]*[-*\u2022][ \t])[ \t]+\S.*)*)")
@@ -57,12 +56,13 @@ class Sections:
     @property
     def given(self) -> str:
         """The input; empty without one."""
-        return self.under("input") if self.parts and self.parts[-1].heading == "input" else ""
+        return self.under("input")
 
 
 def take_apart(prompt: str) -> Sections:
     """The parts of a prompt."""
-    prompt, found, given = prompt.partition(_INPUT)
+    found = _GIVEN.search(prompt)
+    given, prompt = (prompt[found.end() :], prompt[: found.start()]) if found else ("", prompt)
     task: list[str] = []
     parts: list[tuple[str, list[str]]] = []
     after_blank = True
@@ -75,7 +75,7 @@ def take_apart(prompt: str) -> Sections:
         after_blank = not line.strip()
     sections = [Section(heading, "\n".join(body).strip()) for heading, body in parts]
     if found:
-        sections.append(Section("input", given.strip()))
+        sections.append(Section(found[1].lower(), given.strip()))
     return Sections("\n".join(task).strip(), tuple(sections))
 
 

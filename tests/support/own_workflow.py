@@ -109,10 +109,10 @@ async def _compare(steps: Steps) -> JsonValue:
     seconds = cast("float | None", steps.arguments.get("within"))
     end = None if seconds is None else workflow.time() + seconds
     compared = await compare(steps.frame.step(), similarity, values, end=end)
-    steps._results.append(compared.result)
+    steps._work.results.append(compared.result)
     if again := steps.arguments.get("again"):
         compared = await compare(steps.frame.step(), similarity, list(cast("list[JsonValue]", again)), number=2)
-        steps._results.append(compared.result)
+        steps._work.results.append(compared.result)
     failure = compared.result.failure
     return {
         "cosines": [list[JsonValue](row) for row in compared.cosines],

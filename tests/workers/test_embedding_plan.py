@@ -6,6 +6,10 @@ import pytest
 
 from activities.contracts.similarity import Similarity
 from activities.errors import ConfigurationInvalid
+from scripts.plan import make_plan
+from scripts.results import is_offline
+from workers.admission import RunOrder, admit, admit_again
+from workers.deployment import Deployment
 from workers.embedding_plan import OFFLINE, Embeddings, compared_in, resolve_embeddings
 from workers.settings import load_settings
 from workflows import steps
@@ -95,13 +99,31 @@ def test_a_team_that_compares_nothing_resolves_nothing() -> None:
     assert resolve_embeddings(load_settings(), "openai", ()) == Embeddings()
 
 
-def test_what_a_team_says_is_found_at_any_depth() -> None:
+def debate(**node: Any) -> TeamSpec:
     agents = {name: {"instructions": "Do it."} for name in "abc"}
-    debate = {
-        "kind": "debate",
-        "debaters": {name: {"kind": "agent", "agent": name} for name in "ab"},
-        "similar": {"threshold": 0.7, "model": SMALL},
-    }
-    root = {"kind": "pipeline", "stages": [debate, {"kind": "agent", "agent": "c"}]}
-    team = TeamSpec.model_validate({"team": "t", "agents": agents, "root": root})
-    assert compared_in(team) == (Similarity(threshold=0.7, model=SMALL),)
+    debaters = {name: {"kind": "agent", "agent": name} for name in "ab"}
+    stages = [{"kind": "debate", "debaters": debaters, **node}, {"kind": "agent", "agent": "c"}]
+    return TeamSpec.model_validate({"team": "t", "agents": agents, "root": {"kind": "pipeline", "stages": stages}})
+
+
+def test_what_a_team_says_is_found_at_any_depth() -> None:
+    said = {"threshold": 0.7, "model": SMALL}
+    assert compared_in(debate(similar=said)) == (Similarity(threshold=0.7, model=SMALL),)
+    assert compared_in(debate(similar=said, positions=["yes", "no"])) == (), "names are the same or not"
+
+
+def test_the_pools_that_a_run_needs_are_those_of_its_embeddings_too() -> None:
+    order = RunOrder(goal="Which one?", run_id="", provider="anthropic")
+    plain = make_plan(load_settings(), debate(), order)
+    assert plain.queues == {QUEUES["anthropic"]}, "every worker of models compares wording"
+    with_gemini = make_plan(load_settings(embedding="gemini:gemini-embedding-001"), debate(), order)
+    assert with_gemini.queues == {QUEUES["anthropic"], QUEUES["gemini"]}
+
+
+async def test_admission_freezes_it_and_says_what_is_worth_knowing(deployment: Deployment) -> None:
+    order = RunOrder(goal="Which one?", run_id="embedding-plan", provider="anthropic")
+    run = await admit(deployment, debate(), order)
+    assert (run.embeddings[""].model, run.queues) == (OFFLINE, {QUEUES["anthropic"]})
+    assert any("anthropic has no embeddings" in note for note in run.notes)
+    assert (await admit_again(deployment, run)).embeddings == run.embeddings
+    assert not is_offline(run), "a language model did the work"

@@ -9,10 +9,11 @@ from activities.contracts.failures import FailureKind
 from activities.contracts.handoffs import RejectionReason
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
+from tests.support.monitors import done, verdicts, watched
 from tests.support.scripted import calls, in_order, says, says_json
 from tests.support.teams import ANSWER
 from workers.runs import read_result
-from workflows.contracts import RunResult, RunStatus
+from workflows.contracts import RunStatus
 from workflows.teams.tree import TeamSpec
 
 MAIL = r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
@@ -25,25 +26,9 @@ def noted(effects: Path) -> Path:
     return effects
 
 
-def done(effects: Path) -> list[str]:
-    """What the tools have done since the test began."""
-    return [line.split(maxsplit=2)[0] + " " + line.split(maxsplit=2)[2] for line in effects.read_text().splitlines()]
-
-
-def watched(node: dict[str, Any], *rules: dict[str, Any], agents: dict[str, Any] | None = None, **more: Any) -> TeamSpec:
-    """A team of one monitor around a node."""
-    root = {"kind": "monitor", "name": "watch", "node": node, "rules": list(rules), **more}
-    named = {name: {"instructions": f"You are {name}.", "tier": "small", **given} for name, given in (agents or {}).items()}
-    return TeamSpec.model_validate({"team": "t", "agents": named, "root": root}, extra="forbid")
-
-
 def agent(*rules: dict[str, Any], monitor: dict[str, Any] | None = None, **given: Any) -> TeamSpec:
     """A monitor around one agent ``a``."""
     return watched({"kind": "agent", "agent": "a"}, *rules, agents={"a": given}, **(monitor or {}))
-
-
-def verdicts(result: RunResult) -> list[tuple[str, str, str]]:
-    return [(str(d.action or ""), d.verdict.value, d.by) for d in result.decisions]
 
 
 async def test_a_blocked_call_is_not_made_and_the_agent_reads_why_and_what_instead(
@@ -104,6 +89,7 @@ async def test_what_a_tool_fills_in_by_itself_is_judged_as_given(workers: Worker
 async def test_arguments_that_can_be_read_in_two_ways_are_not_let_through(workers: Workers, noted: Path) -> None:
     twice = calls(("send_mail", {}))
     twice = ProviderAnswer(
+        text="",
         tool_calls=(twice.tool_calls[0].model_copy(update={"arguments": '{"to": "ann", "to": "eve"}'}),),
         finish_reason="tool_calls",
     )
@@ -192,11 +178,16 @@ async def test_a_handoff_to_a_nested_node_is_rejected_and_its_fallback_takes_it(
 
 async def test_a_call_of_its_own_and_what_a_pattern_comes_to_are_reviewed(workers: Workers, noted: Path) -> None:
     mail = {"kind": "call", "name": "mail", "tool": "send_mail", "arguments": {"to": "$input"}}
-    pipeline = {"kind": "pipeline", "stages": [{"kind": "call", "name": "who", "tool": "echo", "arguments": {"text": "eve"}}, mail]}
+    pipeline = {
+        "kind": "pipeline",
+        "stages": [{"kind": "call", "name": "who", "tool": "echo", "arguments": {"text": "eve"}}, mail],
+    }
     rule = {"tool": "send_mail", "agent": "mail", "text": "eve", "verdict": "block", "reason": "not to eve"}
     async with workers(in_order()) as bench:
         result = await bench.run(watched(pipeline, rule))
-        redacted = await bench.run(watched(pipeline, {"on": ["answer"], "text": "eve", "verdict": "edit", "redact": "E"}))
+        redacted = await bench.run(
+            watched(pipeline, {"on": ["answer"], "text": "eve", "verdict": "edit", "redact": "E"})
+        )
     assert result.failure
     assert result.failure.kind is FailureKind.NOT_ALLOWED
     assert "not to eve" in result.failure.message
@@ -205,7 +196,7 @@ async def test_a_call_of_its_own_and_what_a_pattern_comes_to_are_reviewed(worker
 
 
 async def test_policies_add_up_on_the_way_down_and_the_strictest_wins(workers: Workers, noted: Path) -> None:
-    inner = {"kind": "monitor", "name": "in", "node": {"kind": "agent", "agent": "a"}}
+    inner: dict[str, Any] = {"kind": "monitor", "name": "in", "node": {"kind": "agent", "agent": "a"}}
     inner["rules"] = [{"tool": "send_mail", "verdict": "edit", "replace": {"to": "bob"}}]
     outer = {"tool": "send_mail", "arguments": {"to": {"one_of": ["bob"]}}, "verdict": "block", "reason": "not bob"}
     script = in_order(calls(("send_mail", {"to": "ann"})), says("done"))
@@ -219,7 +210,10 @@ async def test_policies_add_up_on_the_way_down_and_the_strictest_wins(workers: W
 
 
 async def test_a_monitor_only_narrows(workers: Workers, noted: Path) -> None:
-    granted = {"tools": ["send_mail"], "grants": {"send_mail": {"arguments": {"to": {"one_of": ["ann"]}}}}}
+    granted: dict[str, Any] = {
+        "tools": ["send_mail"],
+        "grants": {"send_mail": {"arguments": {"to": {"one_of": ["ann"]}}}},
+    }
     team = agent({"tool": "send_mail", "verdict": "edit", "replace": {"to": "eve"}}, **granted)
     async with workers(in_order(calls(("send_mail", {"to": "ann"})), says("done"))) as bench:
         result = await bench.run(team)

@@ -11,8 +11,9 @@ from functools import reduce
 
 from activities.contracts.budgets import COUNTED, Amounts
 from activities.contracts.messages import MAX_TOOL_CALLS
+from activities.contracts.similarity import MAX_SAMPLE_BYTES, tokens_of
 from workflows.contracts import ModelRoute, NodePlan
-from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, MODEL_ATTEMPTS, TOOL_ATTEMPTS
+from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, EMBED_ATTEMPTS, MODEL_ATTEMPTS, TOOL_ATTEMPTS
 from workflows.teams.kinds.supervisor import tries
 from workflows.teams.platform import own_tools
 from workflows.teams.routes import owners, stand_in
@@ -66,7 +67,17 @@ def _own(team: TeamSpec, plans: Plans, node: Node) -> Amounts:
         case HierarchyNode():
             return _supervisor(team, plans, node.top)
         case PatternBase():
-            return _sum(_most(_each(team, plans, part) for part in group) for group in _groups(node))
+            parts = _sum(_most(_each(team, plans, part) for part in group) for group in _groups(node))
+            return parts + _comparisons(node)
+
+
+def _comparisons(node: PatternBase) -> Amounts:
+    """What the pattern asks an embedding model. Its price is not known here; it is the smallest of all by far."""
+    comparisons = node.comparisons()
+    if comparisons is None:
+        return NOTHING
+    tokens = comparisons.texts * tokens_of(("x" * MAX_SAMPLE_BYTES,))
+    return Amounts(tokens=tokens, model_calls=1).times(comparisons.times * EMBED_ATTEMPTS)
 
 
 def _groups(node: PatternBase) -> list[list[Part]]:

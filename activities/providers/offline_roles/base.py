@@ -57,9 +57,7 @@ class Request:
     @cached_property
     def fields(self) -> dict[str, dict[str, Any]]:
         """The fields of the answer, with their schemas; none where it is no object."""
-        properties = self.schema.get("properties") if self.schema else None
-        found = properties if isinstance(properties, dict) else {}
-        return {name: part if isinstance(part, dict) else {} for name, part in found.items()}
+        return fields_of(self.schema or {})
 
     @cached_property
     def before(self) -> Any:
@@ -67,12 +65,17 @@ class Request:
         return last_answer(self.messages)
 
 
+def fields_of(schema: Schema) -> dict[str, dict[str, Any]]:
+    """The fields of an object, with their schemas; none where it is none."""
+    properties = schema.get("properties")
+    found: dict[str, Any] = dict(properties) if isinstance(properties, dict) else {}
+    return {name: part if isinstance(part, dict) else {} for name, part in found.items()}
+
+
 def items_of(field: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields of a list's entries; none where they are no objects."""
     items = field.get("items")
-    properties = items.get("properties") if isinstance(items, dict) else None
-    found = properties if isinstance(properties, dict) else {}
-    return {name: part for name, part in found.items() if isinstance(part, dict)}
+    return fields_of(items) if isinstance(items, dict) else {}
 
 
 def options(field: dict[str, Any]) -> list[str]:

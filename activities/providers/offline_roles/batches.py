@@ -12,7 +12,7 @@ from activities.providers.offline_material import plain_text, values_in
 from activities.providers.offline_prompts import objects
 from activities.providers.offline_reading import read
 from activities.providers.offline_remarks import without_instruction
-from activities.providers.offline_roles.base import Request, items_of, options
+from activities.providers.offline_roles.base import Request, fields_of, items_of, options
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_sections import described
 
@@ -43,11 +43,10 @@ class Batch:
         told = {**described(self.request.instructions), **described(self.request.prompt)}
         if labels := options(self.schema):
             return choose({label: told.get(label, "") for label in labels}, text).name
-        fields = {"properties": self.schema.get("properties")}
         chosen = {
             name: choose({label: told.get(label, "") for label in options(field)}, text).name
-            for name, field in (fields["properties"] or {}).items()
-            if isinstance(field, dict) and options(field)
+            for name, field in fields_of(self.schema).items()
+            if options(field)
         }
         reading = read([UserMessage(text=f"{task}\n\nInput:\n{text}")])
         found = best(gather(reading)) or [Evidence(text, "input", 1, cite="input")]

@@ -1,53 +1,40 @@
-"""The parts that the offline model can play in a team: planner, writer, checker. A contract and its prompt say which.
+"""Planner, writer and checker of a brief: subtasks, claims with their quotations, verdicts on them.
 
 A researcher needs no part of its own: it searches, and its contract is filled from what it found.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from activities.contracts.base import Schema
-from activities.contracts.messages import AssistantMessage, Message, UserMessage
+from activities.contracts.messages import Message, UserMessage
 from activities.providers.offline_checker import drafted, judge, verdict_items
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_planner import further, plan, subtask_items
 from activities.providers.offline_prompts import Layout, follow_up
 from activities.providers.offline_reading import Reading
+from activities.providers.offline_roles.base import CUTS, Request, Role, last_answer
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_writer import Finding, choose, claim_items, corrected, findings, unanswered
 
 OPEN = "unanswered"
 """A writer's list of what nothing was found on."""
-_CUTS = (40, 8, 4, 2, 1, 0)
-"""Entries of an answer, the first number that fits the token limit."""
 
 
-class Role(Protocol):
-    """A part in a team."""
-
-    @property
-    def searches(self) -> bool:
-        """Whether tools are called before it answers."""
-
-    def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
-        """Its answer, and shorter ones in case that it is too long."""
-
-
-def role_of(schema: Schema | None, reading: Reading, messages: Sequence[Message]) -> Role | None:
-    """The part that a contract and a prompt ask for; nothing where they ask for an answer from documents."""
-    layout = reading.layout
+def recognise(request: Request) -> Role | None:
+    """A list of subtasks with types, of numbered verdicts, or of claims with quotations; in a prompt that is laid out."""
+    schema, layout, messages = request.schema, request.reading.layout, request.messages
     if schema is None or layout is None or layout.subtask_id:
         return None
     if items := subtask_items(schema):
-        return Planner(
-            items[0], [str(kind) for kind in items[1]["type"]["enum"]], layout, _results(messages), bool(reading.calls)
-        )
+        types = [str(kind) for kind in items[1]["type"]["enum"]]
+        return Planner(items[0], types, layout, _results(messages), bool(request.reading.calls))
     if layout.material and (names := verdict_items(schema)) and (claims := drafted(layout.material)) is not None:
         return Checker(names, claims)
     if name := claim_items(schema):
-        return Writer(schema, name, reading, layout, _last_answer(messages))
+        before = last_answer(messages)
+        return Writer(schema, name, request.reading, layout, before if isinstance(before, dict) else {})
     return None
 
 
@@ -73,7 +60,7 @@ class Planner:
             subtasks = plan(self.layout, self.types, evidence)
         else:
             subtasks = further(self.layout, self.types, self.results)
-        yield from ({self.name: subtasks[:count]} for count in _CUTS)
+        yield from ({self.name: subtasks[:count]} for count in CUTS)
 
 
 @dataclass(frozen=True)
@@ -95,7 +82,7 @@ class Writer:
         if self.reading.complaints:
             claims = self.before.get(self.name)
             chosen = corrected(claims if isinstance(claims, list) else [], self.reading.complaints, chosen, spare)
-        for count in _CUTS:
+        for count in CUTS:
             material = Material(self.layout.task, self.reading.subject, tuple(map(_as_evidence, chosen[:count])))
             value = fill(self.schema, material)
             if isinstance(value, dict) and isinstance(value.get(OPEN), list):
@@ -121,7 +108,7 @@ class Checker:
         ]
         yield {name: verdicts}
         against = [entry for entry in verdicts if not entry[verdict]]
-        yield from ({name: against[:count]} for count in _CUTS)
+        yield from ({name: against[:count]} for count in CUTS)
 
 
 def _as_evidence(finding: Finding) -> Evidence:
@@ -134,14 +121,3 @@ def _results(messages: Sequence[Message]) -> list[dict[str, Any]] | None:
         if isinstance(message, UserMessage) and (found := follow_up(message.text)) is not None:
             return found
     return None
-
-
-def _last_answer(messages: Sequence[Message]) -> dict[str, Any]:
-    for message in reversed(messages):
-        if isinstance(message, AssistantMessage) and message.text and not message.tool_calls:
-            try:
-                value = json.loads(message.text)
-            except (ValueError, RecursionError):
-                return {}
-            return value if isinstance(value, dict) else {}
-    return {}

@@ -24,8 +24,10 @@ BY_ROLE = 0.5
 ONE_REASON = 0.35
 """Doubt that one sentence leaves; with each further one it is that much less."""
 MAX_REASONS, MAX_REASON, MAX_POSITION, MAX_READ = 3, 500, 300, 12
-_FOR = frozenset("yes approve approved accept allow agree true keep grant ja".split())
-_AGAINST = frozenset("no reject rejected refuse deny forbid disagree false drop nein not never".split())
+_FOR_WORDS = "yes approve approved accept allow agree true keep grant ja"
+_FOR = frozenset(_FOR_WORDS.split())
+_AGAINST_WORDS = "no reject rejected refuse deny forbid disagree false drop nein not never"
+_AGAINST = frozenset(_AGAINST_WORDS.split())
 _RESTRICTS = re.compile(r"(?i)\b(?:forbidden|prohibited|refused|rejected|banned|illegal|verboten|ausgeschlossen)\b")
 
 
@@ -89,7 +91,11 @@ class Debater:
         reading = self.request.reading
         question = reading.question
         texts = [*reading.documents, *reading.prompt]
-        also = [item for position in self.positions for item in rank(position, texts)] if not _sides(self.positions) else []
+        also = (
+            [item for position in self.positions for item in rank(position, texts)]
+            if not _sides(self.positions)
+            else []
+        )
         quotes = {item.quote: item for item in [*also, *heard]}
         for item in quotes.values():
             position, weight = _stands_for(item.quote, self.positions, question)
@@ -128,7 +134,12 @@ class Debater:
 def recognise(request: Request) -> Debater | None:
     """A position with confidence and reasons, and perhaps an abstention."""
     fields = request.fields
-    if not {"position", "confidence", "reasons"} <= set(fields) or set(fields) - {"position", "confidence", "reasons", "abstain"}:
+    if not {"position", "confidence", "reasons"} <= set(fields) or set(fields) - {
+        "position",
+        "confidence",
+        "reasons",
+        "abstain",
+    }:
         return None
     said = values_in(request.latest) if request.latest else []
     votes = tuple(vote for vote in entries(said, "position") if isinstance(vote.get("confidence"), int | float))
@@ -144,11 +155,14 @@ def _sides(positions: Sequence[str]) -> tuple[str, str] | None:
 
 def _stands_for(quote: str, positions: Sequence[str], question: str) -> tuple[str, float]:
     """The position that a sentence speaks for; with a negative weight the one that it speaks against."""
-    denied = denies(quote) or bool(_RESTRICTS.search(quote))
     if sides := _sides(positions):
+        denied = denies(quote) or bool(_RESTRICTS.search(quote))
         return sides[1] if denied != denies(question) else sides[0], 1.0
     choice = choose(dict.fromkeys(positions, ""), quote)
-    return (choice.name, -choice.confidence if denied else choice.confidence) if choice.said else ("", 0.0)
+    if not choice.said:
+        return "", 0.0
+    against = any(re.search(rf"(?i)\b(?:not|never|no|without|cannot|\w+n['\u2019]t)\b(?:\W+\w+){{0,3}}\W+{re.escape(word)}\b", quote) for word in choice.said)
+    return choice.name, -choice.confidence if against else choice.confidence
 
 
 def _view(vote: dict[str, Any]) -> _View | None:

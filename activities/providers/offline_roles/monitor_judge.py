@@ -18,11 +18,16 @@ PLAIN, BY_WORDS, IN_PART = 1.0, 0.8, 0.4
 _MARKED = re.compile(r"two marks ([0-9a-f]{8,64})\.")
 _POLICY = re.compile(r"(?s)\bpolicy\b[^\n]*:\n\n(.*?)\n\nThe action: ([^\n]*)")
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|\n+(?:[-*]\s+)?")
-_AMOUNT = re.compile(r"(?i)\b(?:amounts?|sums?|prices?|payments?|figures?|more)\b[^.\n]{0,40}?\b(?:above|over|more than|exceeding|than)\s+\D{0,3}(\d[\d,.]*\d|\d)")
+_AMOUNT = re.compile(
+    r"(?i)\b(?:amounts?|sums?|prices?|payments?|figures?|more)\b[^.\n]{0,40}?\b(?:above|over|more than|exceeding|than)\s+\D{0,3}(\d[\d,.]*\d|\d)"
+)
 _NUMBER = re.compile(r"(?<![\w.:/-])\d[\d,]*(?:\.\d+)?(?![\w:/-])")
+_GIVEN_OUT = r"""(?:be )?(?:named|mentioned|given|sent|shared|revealed|disclosed|said|written|used|passed|included|paid|shown|told|published)|
+    leave|appear|occur|go out|stand|allowed|permitted"""
 _SUBJECT = re.compile(
-    r"(?i)^(?:any |all |the |an? )?(?!it\b|you\b|an? (?:answer|action|agent|reply)\b)(.{3,100}?)\s+(?:(?:must|may|should|shall|can|do|does|are|is|will)(?: not|n't| never)|cannot|never|(?:is|are) (?:forbidden|prohibited|not allowed))\b"
-)  # fmt: skip
+    rf"(?i)^(?:any |all |the |an? )?(.{{3,100}}?)\s+(?:(?:(?:must|may|should|shall|can|do|does|are|is|will)(?: not|n't| never)|cannot|never)\s+(?:{'|'.join(part.strip() for part in _GIVEN_OUT.split('|'))})|(?:is|are) (?:forbidden|prohibited))\b"
+)
+_SELF = re.compile(r"(?i)^(?:it|you|we|they|nobody|answers?|actions?|agents?|repl(?:y|ies)|drafts?|letters?)$")
 _ORDER = re.compile(r"(?i)^(?:never|block|forbid|forbidden:?|stop|refuse|prohibited:?|do not|don't)\s+(.+)")
 
 
@@ -84,10 +89,13 @@ def _above(sentence: str, limit: float, action: str) -> Iterator[tuple[float, st
 
 def _forbidden(sentence: str) -> Iterator[Check]:
     """The checks of one sentence of a policy: also where what is forbidden comes first, or as an order."""
-    if subject := _SUBJECT.match(sentence):
+    subject = _SUBJECT.match(sentence)
+    if subject and not _SELF.match(subject[1]):
         yield from read_criterion(f"It has no {subject[1]}")
     elif order := _ORDER.match(sentence):
-        rest = re.sub(r"(?i)^(?:send|name|mention|give|reveal|share|disclose|say|tell|write|use|call|pass on)\s+", "", order[1])
+        rest = re.sub(
+            r"(?i)^(?:send|name|mention|give|reveal|share|disclose|say|tell|write|use|call|pass on)\s+", "", order[1]
+        )
         yield from read_criterion(f"It has no {rest}")
     else:
         yield from read_criterion(sentence)
@@ -108,7 +116,9 @@ def _overlap(term: str, action: str) -> float:
     wanted = content_roots(term)
     if len(wanted) < 2:
         return 0.0
-    return max((len(wanted & {root(word) for word in spoken(part)}) / len(wanted) for part in units(action)), default=0.0)
+    return max(
+        (len(wanted & {root(word) for word in spoken(part)}) / len(wanted) for part in units(action)), default=0.0
+    )
 
 
 def _value(said: str) -> float:

@@ -14,13 +14,15 @@ from activities.providers.offline_words import asked_words
 from activities.text import words
 
 MAX_ID = 40
-_COMBINES = frozenset(
-    """answer combine combines compare compares conclude concludes edit editor editors editing final join joins merge merges
+_COMBINES_WORDS = """answer combine combines compare compares conclude concludes edit editor editors editing final join joins merge merges
     report reports reporter summarise summarises summarize summarizes summary summariser synthesis synthesise together whole
-    write writes writer writing""".split()
-)
+    write writes writer writing"""
+_COMBINES = frozenset(_COMBINES_WORDS.split())
 """Words of an executor that makes one whole of what others have found."""
-_LOOKS = frozenset("ask asks documents facts find finder finds folder look looks read reads research researcher search searches".split())
+_LOOKS_WORDS = (
+    "ask asks documents facts find finder finds folder look looks read reads research researcher search searches"
+)
+_LOOKS = frozenset(_LOOKS_WORDS.split())
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from workflows.teams.budget_spec import BudgetSpec
 
 if TYPE_CHECKING:
     from workflows.teams.kinds.pipeline import PipelineNode
+    from workflows.teams.kinds.sameness import Comparisons
     from workflows.teams.kinds.single import PersonNode
     from workflows.teams.tree import Fallback, Node
 
@@ -45,6 +46,8 @@ class Part:
     """The longest last part of its steps' paths; ``<place>.1000`` where empty."""
     before: tuple[str, ...] = ()
     """Places of the parts whose results it gets: arrows in a drawing."""
+    key: str = ""
+    """Under which its output is committed, where that is known before it runs: the parts that get it may need it."""
 
     @property
     def role(self) -> str:
@@ -111,6 +114,10 @@ class PatternBase(NodeBase):
     """From its start to its end."""
     escalate: "PersonNode | None" = None
     """Who gets a step that failed for good, and what the pattern itself cannot decide: the person's answer takes its place."""
+
+    def comparisons(self) -> "Comparisons | None":
+        """What it compares by an embedding model; nothing where it asks none."""
+        return None
 
 
 class ConstantFallback(WireModel):

@@ -7,52 +7,64 @@ from pydantic import Field, JsonValue
 from activities.contracts.base import Line, Name, Schema
 from activities.contracts.similarity import Similarity
 from workflows.teams.kinds.base import Part, PatternBase, Share, choice, listed, record, share, text
+from workflows.teams.kinds.sameness import Comparisons, sameness
 
 if TYPE_CHECKING:
     from workflows.teams.tree import Node
 
 
 class DebateNode(PatternBase):
-    """Several answer one question, argue, and vote; a judge makes one answer of it."""
+    """Several answer one question, argue, and vote; a judge makes one answer of it.
+
+    What it makes: ``{answer, position, agreement, votes, minority, rounds, decided_by}``.
+    """
 
     kind: Literal["debate"] = "debate"
     name: Name = "debate"
     debaters: Annotated[dict[Name, "Node"], Field(min_length=2, max_length=9)]
-    """Each answers with a vote: ``{position, confidence, reasons, abstain}``. In the first round none sees another's."""
+    """Each answers with a vote: ``{position, confidence, reasons, abstain}``. In the first round none sees another's. A call
+    may take ``$goal``, ``$input``, ``$round`` and ``$votes`` (of the round before, with all reasons)."""
     positions: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
     """The positions that there are to choose from; any text where empty."""
     rounds: Annotated[int, Field(ge=0, le=5)] = 1
     """Rounds of arguments after the first answers: everybody reads all votes with their reasons, and votes again."""
     agreement: Annotated[float, Field(gt=0, le=1)] = 0.75
     """Share of the votes that were not abstentions for one position, from which on nothing more is argued."""
+    quorum: Annotated[int, Field(ge=1, le=9)] = 1
+    """Votes that are not abstentions, below which a round agrees on nothing, and the last one decides nothing."""
     max_disagreement: Share = 1.0
     """Share of the votes against the strongest position after the last round, above which ``escalate`` decides, or the
     debate fails without it."""
     similar: Similarity = Similarity()
     """When two positions that are free texts count as one."""
+    comparer: "Node | None" = None
+    """Says in place of ``similar`` which of them do: answers ``{groups}``. A call may take ``$texts``."""
     judge: "Node | None" = None
     """Makes the answer. A call may take ``$goal``, ``$input``, ``$votes``, ``$rounds``, ``$position`` and ``$minority``.
-    Absent: the answer is the strongest position."""
+    Absent: the answer is the position itself."""
 
     def parts(self) -> tuple[Part, ...]:
-        """Every debater in every round, and the judge."""
+        """Every debater in every round, the comparer, and the judge."""
         places = tuple(f"debaters.{name}" for name in self.debaters)
+        most, offers = 1 + self.rounds, ("input", "round", "votes")
         found = [
-            Part(
-                place,
-                node,
-                1 + self.rounds,
-                1,
-                offers=("input", "round", "votes"),
-                answers=vote(self),
-                step=f"r6-{name}",
-            )
+            Part(place, node, most, 1, "", offers, vote(self), f"r6-{name}")
             for place, (name, node) in zip(places, self.debaters.items(), strict=True)
         ]
+        if self.comparer:
+            found.append(
+                Part("comparer", self.comparer, most, 0, "", ("input", "texts"), sameness(), "compare-6", places)
+            )
         if self.judge:
-            offers = ("input", "votes", "rounds", "position", "minority")
-            found.append(Part("judge", self.judge, 1, 1, offers=offers, step="judge", before=places))
+            judged = ("input", "votes", "rounds", "position", "minority")
+            found.append(Part("judge", self.judge, 1, 1, offers=judged, step="judge", before=places))
         return tuple(found)
+
+    def comparisons(self) -> Comparisons | None:
+        """Of all positions of a round, where they are free texts."""
+        return (
+            None if self.positions or self.comparer else Comparisons(self.similar, 1 + self.rounds, len(self.debaters))
+        )
 
 
 def vote(node: DebateNode) -> Schema:

@@ -7,10 +7,15 @@ from pydantic import Field
 from activities.contracts.base import Line, Name, Schema, Text, WireModel
 from activities.contracts.similarity import Similarity
 from workflows.teams.kinds.base import Part, PatternBase, Share, Tier, listed, record, share, text
+from workflows.teams.kinds.sameness import Comparisons, sameness
 from workflows.teams.kinds.single import AgentNode
 
 if TYPE_CHECKING:
     from workflows.teams.tree import Node
+
+
+STUCK_AFTER = 3
+"""Drafts in a row that are compared."""
 
 
 class Shift(WireModel):
@@ -28,14 +33,15 @@ class Shift(WireModel):
 
 
 class RefineNode(PatternBase):
-    """A draft goes back and forth until an editor accepts it."""
+    """A draft goes back and forth until an editor accepts it. What it makes is that draft, as the writer made it."""
 
     kind: Literal["refine"] = "refine"
     name: Name = "refine"
     writer: "Node"
-    """A call may take ``$goal``, ``$input``, ``$draft`` (its last), ``$problems`` and ``$iteration``."""
+    """A call may take ``$goal``, ``$input``, ``$draft`` (the last), ``$problems``, ``$criteria`` and ``$iteration``."""
     editor: "Node"
-    """Answers ``{accepted, score, problems}``. A call may take ``$goal``, ``$input``, ``$draft`` and ``$iteration``."""
+    """Answers ``{accepted, score, problems}``. A call may take ``$goal``, ``$input``, ``$draft``, ``$criteria`` and
+    ``$iteration``."""
     criteria: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
     """What a draft has to fulfil; writer and editor are told."""
     accept_score: Share | None = None
@@ -44,13 +50,21 @@ class RefineNode(PatternBase):
     """Drafts at most."""
     at_cap: Literal["best", "fail"] = "best"
     """What comes of drafts none of which was accepted: the one with the best score as a partial result, or a failure.
-    ``escalate`` is asked before."""
+    The person of ``escalate`` is asked before, and given the best draft."""
     stuck: Similarity | None = Similarity(threshold=0.98)
-    """When three drafts in a row count as the same: the writer is stuck then, and shifts, or the iterations end."""
+    """When three drafts in a row count as the same: the writer is stuck then, and shifts, or the iterations end. ``null``:
+    nobody looks."""
+    comparer: "Node | None" = None
+    """Says in place of ``stuck`` whether they do: answers ``{groups}``. A call may take ``$texts``."""
     shift_after: Annotated[int, Field(ge=1, le=20)] = 3
-    """Drafts that were not accepted, after each of which the writer shifts."""
+    """Drafts of one writer that were not accepted, after which it shifts."""
     shifts: Annotated[tuple[Shift, ...], Field(max_length=5)] = ()
-    """One after the other; of a writer that is an agent."""
+    """One after the other, each of the writer as it is above; of a writer that is an agent."""
+
+    @property
+    def looks_stuck(self) -> bool:
+        """Whether drafts are compared at all."""
+        return self.iterations > STUCK_AFTER and (self.stuck is not None or self.comparer is not None)
 
     def writers(self) -> tuple["Node", ...]:
         """The writer, and what the shifts make of it."""
@@ -58,16 +72,27 @@ class RefineNode(PatternBase):
         return (writer, *(shift.of(writer) for shift in self.shifts)) if isinstance(writer, AgentNode) else (writer,)
 
     def parts(self) -> tuple[Part, ...]:
-        """The writer, as it is and as it shifts, and the editor."""
+        """The writer, as it is and as it shifts, the editor, and the comparer."""
         writer, *shifted = self.writers()
-        offers = ("input", "draft", "problems", "iteration")
+        offers = ("input", "draft", "problems", "criteria", "iteration")
         group = "writers" if shifted else ""
         found = [Part("writer", writer, self.iterations, 1, group, offers, step="draft-20")]
         for index, node in enumerate(shifted):
             found.append(Part(f"shifts.{index}", node, self.iterations, 1, group, offers, step="draft-20"))
-        reviewed = ("input", "draft", "iteration")
-        editor = Part("editor", self.editor, self.iterations, 1, "", reviewed, judgement(), "review-20", ("writer",))
-        return (*found, editor)
+        reviewed = ("input", "draft", "criteria", "iteration")
+        found.append(
+            Part("editor", self.editor, self.iterations, 1, "", reviewed, judgement(), "review-20", ("writer",))
+        )
+        if self.comparer:
+            most, compared = max(1, self.iterations - STUCK_AFTER), ("input", "texts")
+            found.append(Part("comparer", self.comparer, most, 0, "", compared, sameness(), "compare-20", ("writer",)))
+        return tuple(found)
+
+    def comparisons(self) -> Comparisons | None:
+        """Of three drafts, before each that might be the fourth of one writer."""
+        if self.stuck is None or self.comparer or not self.looks_stuck:
+            return None
+        return Comparisons(self.stuck, self.iterations - STUCK_AFTER, STUCK_AFTER)
 
 
 def judgement() -> Schema:

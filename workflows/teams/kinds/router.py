@@ -18,9 +18,10 @@ class RouteRule(WireModel):
     to: Name
     """The label."""
     pattern: Annotated[str, Field(max_length=500)] = ""
-    """A regular expression that occurs in what is routed, as text; RE2's syntax, case-insensitive."""
+    """A regular expression that occurs in one of the texts of what is routed: RE2's syntax, upper and lower case alike.
+    Of each text the first 16,384 characters are looked at, of all together 262,144."""
     fields: Annotated[dict[Name, ArgumentRule], Field(max_length=32)] = {}
-    """Conditions on fields of an input that is an object."""
+    """Conditions on fields of an input that is an object; on any other input none holds."""
 
 
 class Route(WireModel):
@@ -32,7 +33,10 @@ class Route(WireModel):
 
 
 class RouterNode(PatternBase):
-    """Rules first, then a classifier; what it is sure of goes to one destination."""
+    """Rules first, then a classifier; what it is sure of goes to one destination, whose output is the router's.
+
+    What is routed is the input that the router is given, and the goal where it is given none.
+    """
 
     kind: Literal["router"] = "router"
     name: Name = "router"
@@ -41,26 +45,24 @@ class RouterNode(PatternBase):
     rules: Annotated[tuple[RouteRule, ...], Field(max_length=100)] = ()
     """The first that holds decides."""
     classifier: "Node | None" = None
-    """Asked where no rule holds: ``{label, confidence, reason}``. Absent: the default."""
+    """Asked where no rule holds: ``{label, confidence, reason}``. A call may take ``$goal`` and ``$input``."""
     threshold: Share = 0.7
     """Confidence below which the classifier's label does not count."""
     default: Name | None = None
-    """The label of what nobody is sure of. Absent: ``escalate`` decides on the label, and without it the router fails."""
+    """The label of what nobody is sure of, a failed classifier included. Absent: the person of ``escalate`` chooses the
+    label, and without one the router fails."""
 
     def parts(self) -> tuple[Part, ...]:
         """The classifier, and one of the destinations."""
         found = []
         if self.classifier:
-            least = 0 if self.rules or self.default else 1
-            found.append(
-                Part(
-                    "classifier", self.classifier, 1, least, offers=("input",), answers=labelled(self), step="classify"
-                )
-            )
+            least = 0 if self.rules or self.default or self.escalate else 1
+            offers, answers = ("input",), labelled(self)
+            found.append(Part("classifier", self.classifier, 1, least, "", offers, answers, "classify"))
         before = ("classifier",) if self.classifier else ()
         for label, route in self.routes.items():
             place = f"routes.{label}.node"
-            found.append(Part(place, route.node, 1, 1, "routes", offers=("input", "label"), step=label, before=before))
+            found.append(Part(place, route.node, 1, 1, "routes", ("input", "label"), None, f"to-{label}", before))
         return tuple(found)
 
 

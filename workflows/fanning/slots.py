@@ -1,0 +1,88 @@
+"""What a fan-out works on: a slot for each answer that there may be, and the steps that fill them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.errors import ContractViolated, LimitExceeded
+    from workflows.pattern_work import PatternWork
+    from workflows.teams.tree import FanOutNode
+
+INPUT = "input"
+"""The name of what it was given itself."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One answer that is wanted: of a declared branch, or for an item."""
+
+    name: str
+    """Unlike that of any other of the fan-out, and the same in every re-run."""
+    index: int | None = None
+    """Of its item, from 0."""
+    item: JsonValue = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step, and the slots that it fills: several where items go in batches."""
+
+    place: str
+    step: str
+    slots: tuple[Slot, ...]
+
+
+def slots_of(work: PatternWork[FanOutNode]) -> list[Slot]:
+    """The slots of a fan-out, in the order of its branches or items.
+
+    Raises:
+        ContractViolated: there is no list of items, or fewer than have to be answered.
+        LimitExceeded: there are more items than it takes.
+    """
+    node = work.node
+    if node.each is None:
+        return [Slot(name) for name in node.branches]
+    items = _items(work)
+    if len(items) > node.max_branches:
+        raise LimitExceeded(
+            f"the fan-out {node.name!r} is given {len(items):,} items, and takes {node.max_branches}",
+            fix=f"raise max_branches of {node.name!r}, or give it a part of the list at a time",
+        )
+    if isinstance(node.at_least, int) and len(items) < node.at_least:
+        raise ContractViolated(
+            f"the fan-out {node.name!r} wants at least {node.at_least} answers, and is given {len(items)} items",
+            fix="give it a longer list, or lower at_least (a share fits any length)",
+        )
+    return [Slot(f"i{index + 1}", index, item) for index, item in enumerate(items)]
+
+
+def jobs_of(node: FanOutNode, slots: Sequence[Slot]) -> list[Job]:
+    """The steps that fill the slots, in their order."""
+    if node.each is None:
+        return [Job(f"branches.{slot.name}", slot.name, (slot,)) for slot in slots]
+    if node.batch == 1:
+        return [Job("each", slot.name, (slot,)) for slot in slots]
+    starts = range(0, len(slots), node.batch)
+    return [
+        Job("each", f"b{number}", tuple(slots[at : at + node.batch])) for number, at in enumerate(starts, start=1)
+    ]
+
+
+def _items(work: PatternWork[FanOutNode]) -> list[JsonValue]:
+    name = work.node.items[1:]
+    given = work.frame.task.inputs.get(name)
+    if name == INPUT and given is None:
+        given = work.goal
+    if isinstance(given, str):
+        return [line.strip() for line in given.splitlines() if line.strip()]
+    if isinstance(given, list):
+        return given
+    what = "an object" if isinstance(given, dict) else "nothing" if given is None else "one value"
+    raise ContractViolated(
+        f"the fan-out {work.node.name!r} goes over the items of {work.node.items}, which is {what}",
+        fix="give it a list, or a text with an item on each line",
+    )

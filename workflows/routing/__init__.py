@@ -1,0 +1,1 @@
+"""How a router finds its label."""
