@@ -19,6 +19,7 @@ _PLAN = re.compile(r"\n\nBreak this goal down into at most (\d{1,4}) subtasks")
 _RESULTS = re.compile(r"\n\nThe results of the subtasks:\n\n")
 _DRAFT = re.compile(r"\s*Review this draft\.\n\nThe goal: (.*?)\n\nThe draft:\n", re.DOTALL)
 _INPUT = re.compile(r"\n\nInput:\n")
+_BEHIND = re.compile(r"\n\n(?:Criteria|The last draft|Problems):\n")
 _FOLLOW_UP = re.compile(r"\s*These are the results so far\.\n\n")
 _CONSTRAINTS = re.compile(rf"\n\n{CONSTRAINTS}:\n- .*(?:\n- .*)*")
 _TYPES = re.compile(r"(?m)^- ([A-Za-z][\w.-]{0,99}): (.*)$")
@@ -53,6 +54,9 @@ def lay_out(prompt: str) -> Layout | None:
         return Layout(prompt[: found.start()], prompt[found.end() :])
     if found := _DRAFT.match(prompt):
         return Layout(found[1], prompt[found.end() :])
+    if found := _BEHIND.search(prompt):
+        given = _INPUT.search(prompt)
+        return Layout(prompt[: found.start()], prompt[given.end() :] if given else "")
     if found := _INPUT.search(prompt):
         return Layout(prompt[: found.start()], prompt[found.end() :])
     return None

@@ -12,6 +12,8 @@ from functools import cached_property
 MAX_HEADING = 200
 """Characters of a line that is a heading."""
 _GIVEN = re.compile(r"\n\n(Input|Text):\n")
+_WHOLE = frozenset({"draft", "the draft"})
+"""Headings of what somebody else wrote: it comes last but for what is given, and no line in it is a heading."""
 _THINGS_WORDS = """action agents answer answers argument arguments branches criteria criterion descriptions destination destinations done
     draft drafts event events executor executors findings gaps goal graph happened input item items label labels lack lacks
     last message messages minority missing monitored outcome output own payload peers plan point policy policies position
@@ -67,7 +69,8 @@ def take_apart(prompt: str) -> Sections:
     parts: list[tuple[str, list[str]]] = []
     after_blank = True
     for line in prompt.split("\n"):
-        heading, rest = _heading(line, after_blank)
+        whole = bool(parts) and parts[-1][0] in _WHOLE
+        heading, rest = ("", "") if whole else _heading(line, after_blank)
         if heading:
             parts.append((heading, [rest] if rest else []))
         else:

@@ -6,11 +6,13 @@ import pytest
 
 from activities.providers.offline_criteria import read_criterion
 from tests.providers.playing import play
-from workflows.teams.kinds.base import record
+from workflows.refining import prompts as refining
+from workflows.routing import prompts
 from workflows.teams.kinds.monitor import judgement as violation
 from workflows.teams.kinds.plan import verdict
 from workflows.teams.kinds.refine import judgement
 from workflows.teams.kinds.router import RouterNode, labelled
+from workflows.teams.kinds.sameness import sameness
 
 ROUTES = {
     "billing": "Invoices, payments, refunds and prices.",
@@ -23,8 +25,7 @@ ROUTER = RouterNode.model_validate(
 
 
 def route(text: str) -> dict[str, object]:
-    told = "\n".join(f"- {name}: {said}" for name, said in ROUTES.items())
-    prompt = f"Find out where this belongs.\n\nThe destinations:\n{told}\n\nInput:\n{text}"
+    prompt = prompts.for_classifier("Sort the post", text, ROUTER.routes) + f"\n\nInput:\n{text}"
     value: dict[str, object] = play(labelled(ROUTER), prompt)
     return value
 
@@ -57,11 +58,8 @@ DRAFT = (
 
 
 def review(criteria: list[str], draft: str = DRAFT, instructions: str = "") -> dict[str, object]:
-    listed = "\n".join(f"- {said}" for said in criteria)
-    heading = f"\n\nThe criteria:\n{listed}" if criteria else ""
-    value: dict[str, object] = play(
-        judgement(), f"Review the draft.{heading}\n\nInput:\n{draft}", instructions=instructions
-    )
+    prompt = refining.for_editor("Write what members need to know", criteria, draft)
+    value: dict[str, object] = play(judgement(), f"{prompt}\n\nInput:\nThe draft:\nold", instructions=instructions)
     return value
 
 
@@ -136,15 +134,12 @@ def test_a_plans_checker_looks_for_what_the_criterion_names(criterion: str, resu
     assert value["reason"]
 
 
-def test_two_texts_are_the_same_by_their_words_and_figures() -> None:
-    schema = record({"same": {"type": "boolean"}})
-    for other, same in (
-        ("Keep the old pier, and paint it.", True),
-        ("Tear it down.", False),
-        ("Keep the old pier and paint it in 1990", False),
-    ):
-        texts = json.dumps(["Keep the old pier and paint it.", other])
-        assert play(schema, f"Do these say the same?\n\nInput:\n{texts}") == {"same": same}
+def test_answers_are_the_same_by_their_words_figures_and_denials() -> None:
+    said = ["Keep the old pier and paint it.", "Tear it down.", "Paint the old pier, keep it!", "Do not keep the old pier and paint it.",
+            "Keep the old pier and paint it in 1990."]  # fmt: skip
+    listed = "\n\n".join(f"{number}. {text}" for number, text in enumerate(said, 1))
+    prompt = f"Which of these answers say the same?\n\nThe question was: What of the pier?\n\nAnswers:\n{listed}"
+    assert play(sameness(), prompt) == {"groups": [[1, 3], [2], [4], [5]]}
 
 
 def action(policy: str, proposed: object, tool: str = "write_artifact") -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.providers.playing import play
+from workflows.refining import prompts as refining
 from workflows.teams.kinds.debate import DebateNode, vote
 from workflows.teams.kinds.fan_out import FanOutNode, batched
 from workflows.teams.kinds.network import NetworkNode, sent
@@ -178,18 +179,20 @@ REGISTER = (
 
 
 def test_a_writer_mends_what_an_editor_complains_about() -> None:
-    prompt = f"What does the library lend?\n\nCriteria:\n- It is plain.\n\nInput:\n{REGISTER}"
+    task = refining.for_writer("What does the library lend?", ["It is plain."])
+    prompt = f"{task}\n\nInput:\n{REGISTER}"
     first = play(None, prompt)
     assert "Sorry" in first
     problems = ['It holds "sorry" (criterion: It does not say "sorry".)', "It does not mention members (criterion: It mentions members.)"]
-    listed = "\n".join(f"- {said}" for said in problems)
-    second = play(None, prompt, first, f"Your draft cannot be accepted. Its problems:\n{listed}\n\nWrite it again.")
+    second = play(None, prompt, first, refining.for_same_writer(problems))
     assert "Sorry" not in second
     assert "Members of the library pay" in second
-    short = play(None, prompt, second, "Problems:\n- At most 12 words.")
+    short = play(None, prompt, second, refining.for_same_writer(["At most 12 words."]))
     assert 0 < len(short.split()) <= 12
-    lacking = play(None, prompt, first, "Problems:\n- Mention the cellar.")
+    lacking = play(None, prompt, first, refining.for_same_writer(["Mention the cellar."]))
     assert lacking.endswith("On cellar: not in these documents.")
+    other = refining.for_another_writer("What does the library lend?", [], first, problems)
+    assert play(None, f"{other}\n\nInput:\n{REGISTER}") == second
 
 
 def test_results_become_one_text_of_quotations_that_keep_their_sources() -> None:

@@ -9,6 +9,7 @@ from activities.errors import ConfigurationInvalid
 from activities.tools.base import Tool
 from workers.admission import make_node_plan
 from workers.checks.findings import At, Finding, TeamView, Weight
+from workers.embedding_plan import resolve_embeddings
 from workers.model_plan import resolve_models
 from workers.own_workflows import check_workflows
 from workers.policy import foreseen, load_policy
@@ -19,7 +20,7 @@ from workers.team_check import complete, examine, refuse, sentence
 from workers.team_file import line_of, load_team_with_lines, nearest
 from workers.team_yaml import Lines
 from workflows.teams.agents import AgentSpec
-from workflows.teams.tree import AgentNode, TeamSpec, WorkflowNode
+from workflows.teams.tree import AgentNode, PatternBase, TeamSpec, WorkflowNode
 
 _NO_BLOB = "0" * 40
 
@@ -117,6 +118,12 @@ def _names(view: TeamView, settings: Settings, provider: str) -> list[Finding]:
             resolve_models(name, agent, settings, provider)
         except ConfigurationInvalid as error:
             found.append(Finding((*at, "model" if agent.model else "tier"), str(error), error.fix))
+    for place in view.places:
+        compared = place.node.comparisons() if isinstance(place.node, PatternBase) else None
+        try:
+            resolve_embeddings(settings, provider, [compared.similarity] if compared else [])
+        except ConfigurationInvalid as error:
+            found.append(Finding(place.at, str(error), error.fix))
     for place in view.places:
         if isinstance(place.node, WorkflowNode):
             try:

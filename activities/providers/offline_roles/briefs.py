@@ -32,7 +32,7 @@ def recognise(request: Request) -> Role | None:
         return Planner(items[0], types, layout, _results(messages), bool(request.reading.calls))
     if layout.material and (names := verdict_items(schema)) and (claims := drafted(layout.material)) is not None:
         return Checker(names, claims)
-    if name := claim_items(schema):
+    if not request.finds and (name := claim_items(schema)):
         before = last_answer(messages)
         return Writer(schema, name, request.reading, layout, before if isinstance(before, dict) else {})
     return None

@@ -1,5 +1,6 @@
-"""Checker of a plan: does a result speak of what its criterion names? And a judge of sameness: do two texts say the same?"""
+"""Checker of a plan: does a result speak of what its criterion names? And a comparer: which texts say the same?"""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +10,14 @@ from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_reading import NOTHING
 from activities.providers.offline_roles.base import Request
+from activities.providers.offline_values import denies
 from activities.providers.offline_words import content_roots, root, spoken, synonyms
 
 MET = 0.5
 """The part of a criterion's words that a result has to speak of, where nothing of it can be counted or looked up."""
 SAME = 0.7
 """The part of all words that two texts share which say the same."""
+_NUMBERED = re.compile(r"\n\n\d{1,2}\. ")
 
 
 @dataclass(frozen=True)
@@ -38,38 +41,47 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Sameness:
-    """Compares words and figures."""
+class Comparer:
+    """Compares words and figures: what differs in a figure is another answer."""
 
     name: str
-    texts: tuple[str, str]
+    texts: tuple[str, ...]
     searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
-        """Whether they are the same."""
+        """The numbers of the texts that say the same, in groups."""
         del evidence
-        one, other = ({root(word) for word in spoken(said)} & content_roots(said) for said in self.texts)
-        figures = {word for said in self.texts for word in spoken(said) if any(map(str.isdigit, word))}
-        shared = {word for word in figures if all(word in spoken(said) for said in self.texts)}
-        yield {self.name: figures == shared and len(one & other) >= SAME * max(1, len(one | other))}
+        groups: list[list[int]] = []
+        for at, text in enumerate(self.texts):
+            own = next((group for group in groups if alike(self.texts[group[0] - 1], text)), None)
+            if own is None:
+                groups.append([at + 1])
+            else:
+                own.append(at + 1)
+        yield {self.name: groups}
 
 
-def recognise(request: Request) -> Verdict | Sameness | None:
-    """A verdict on a result by a criterion; or whether two texts are the same."""
+def recognise(request: Request) -> Verdict | Comparer | None:
+    """A verdict on a result by a criterion; or which texts say the same."""
     kinds = {name: field.get("type") for name, field in request.fields.items()}
     sections = request.sections
-    if set(kinds) == {"same"} and kinds["same"] == "boolean":
-        given = as_value(sections.given)
-        texts = given if isinstance(given, list) else list(given.values()) if isinstance(given, dict) else []
-        texts = texts or [part.body for part in sections.parts]
-        pair = [plain_text(text) for text in texts[:2]]
-        return Sameness("same", (pair[0], pair[1])) if len(pair) == 2 else None
+    if set(kinds) == {"groups"}:
+        numbered = _NUMBERED.split(f"\n\n{sections.under('answers', 'texts')}")
+        return Comparer("groups", tuple(text.strip() for text in numbered[1:]))
     verdict = next((name for name, kind in kinds.items() if kind == "boolean"), "")
     reason = next((name for name, kind in kinds.items() if kind == "string"), "")
     if verdict != "met" or set(kinds) - {verdict, reason}:
         return None
     result = sections.under("result", "results", "output") or sections.given
     return Verdict((verdict, reason), sections.under("success", "criterion", "criteria"), plain_text(as_value(result)))
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two texts say the same."""
+    mine, theirs = content_roots(one), content_roots(other)
+    figures = {word for word in {*spoken(one)} ^ {*spoken(other)} if any(map(str.isdigit, word))}
+    denied = denies(one) != denies(other)
+    return not figures and not denied and len(mine & theirs) >= SAME * max(1, len(mine | theirs))
 
 
 def judged(criterion: str, result: str) -> tuple[bool, str]:
