@@ -69,7 +69,8 @@ def texts(value: JsonValue) -> Iterator[str]:
 def redacted(pattern: str, value: JsonValue, instead: str) -> JsonValue:
     """The value with everything in its texts that matches replaced. Names and numbers stay as they are.
 
-    What cannot be redacted is left: whether the pattern still occurs is for the caller to ask (``occurs``).
+    What cannot be redacted is left: whether the pattern still occurs is for the caller to ask (``occurs``). Parts are
+    matched by themselves, so with a word's boundary in the pattern a little more may be taken than matches, and no less.
     """
     return _Redaction(pattern, instead).of(value)
 

@@ -198,7 +198,7 @@ def _role(place: Place) -> str:
     named |= {"debaters": "debater", "executors": "executor", "peers": "peer"}
     if place.role not in named or place.above is None:
         return place.role
-    return f"{named[place.role]} {place.at[len(place.above.at) + 1]}"
+    return f"{named[place.role]} {place.at[len(place.above.base) + 1]}"
 
 
 def _times(place: Place) -> int:

@@ -29,9 +29,14 @@ from workflows import policies, steps
 from workflows.entities.human_task import HumanTaskWorkflow
 from workflows.patterns.agent import AgentWorkflow
 from workflows.patterns.call import CallWorkflow
+from workflows.patterns.debate import DebateWorkflow
+from workflows.patterns.fan_out import FanOutWorkflow
+from workflows.patterns.hierarchy import HierarchyWorkflow
 from workflows.patterns.monitor import MonitorWorkflow
 from workflows.patterns.person import PersonWorkflow
 from workflows.patterns.pipeline import PipelineWorkflow
+from workflows.patterns.plan import PlanWorkflow
+from workflows.patterns.refine import RefineWorkflow
 from workflows.patterns.router import RouterWorkflow
 from workflows.patterns.session import SessionWorkflow
 from workflows.patterns.supervisor import SupervisorWorkflow
@@ -40,11 +45,16 @@ ALL_WORKFLOWS: tuple[type, ...] = (
     AgentWorkflow,
     CallWorkflow,
     PipelineWorkflow,
+    FanOutWorkflow,
     SupervisorWorkflow,
+    HierarchyWorkflow,
     RouterWorkflow,
+    PlanWorkflow,
     SessionWorkflow,
     PersonWorkflow,
     MonitorWorkflow,
+    DebateWorkflow,
+    RefineWorkflow,
     HumanTaskWorkflow,
 )
 

@@ -8,7 +8,9 @@ from activities.tools.base import Tool
 from workers.checks.budgets import budgets
 from workers.checks.calls import calls
 from workers.checks.contracts import contracts
+from workers.checks.fan_out import fan_outs, races
 from workers.checks.findings import At, Check, Finding, TeamView, Weight
+from workers.checks.hierarchies import hierarchies, secrets
 from workers.checks.monitors import monitors
 from workers.checks.names import looks, names
 from workers.checks.people import people
@@ -23,9 +25,9 @@ from workflows.teams.tree import TeamSpec
 MAX_FINDINGS = 50
 """Findings of one check that are told: who mends so many looks again."""
 
-_SHAPE: tuple[Check, ...] = (names, supervisors, roles)
+_SHAPE: tuple[Check, ...] = (names, supervisors, hierarchies, fan_outs, roles)
 """What the others build on."""
-_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, monitors)
+_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, races, monitors)
 
 
 def complete(team: TeamSpec) -> TeamSpec:

@@ -1,7 +1,8 @@
 """Waits for a nested workflow, and says so where it is this workflow that stops it.
 
 A nested workflow that is stopped by its parent hands its effects up with its result. One whose parent is gone has to
-undo them itself, and nothing but the reason of its cancellation tells the two apart.
+undo them itself, and nothing but the reason of its cancellation tells the two apart. Where its parent goes on without it,
+such as when others were faster, the parent has to know what it has used: then it ends as failed, with its result.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from temporalio.workflow import ChildWorkflowHandle
 
 BY_PARENT = "ostinato: stopped by its parent"
 """The reason of a cancellation that comes from the workflow above. Pinned: it enters history."""
+LEFT = "ostinato: its parent goes on without it"
+"""The same where only this part of the work is ended. Pinned: it enters history."""
 
 
 async def to_its_result(child: ChildWorkflowHandle[Any, Any]) -> Any:
@@ -23,10 +26,21 @@ async def to_its_result(child: ChildWorkflowHandle[Any, Any]) -> Any:
     try:
         return await asyncio.shield(child)
     except asyncio.CancelledError:
-        child.cancel(BY_PARENT)
+        child.cancel(LEFT if workflow.cancellation_reason() in {None, LEFT} else BY_PARENT)
         return await child
 
 
 def stopped_by_parent() -> bool:
     """Whether this workflow was stopped by the one above, which waits for its result."""
-    return workflow.cancellation_reason() == BY_PARENT
+    return workflow.cancellation_reason() in {BY_PARENT, LEFT}
+
+
+def is_left() -> bool:
+    """Whether the parent goes on without this workflow."""
+    return workflow.cancellation_reason() == LEFT
+
+
+def was_ended() -> bool:
+    """Whether the pattern has ended the step that is being made: its task was cancelled, and the run goes on."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -7,6 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import CancelledError
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.children import is_left
     from workflows.compensation import compensates, goes_on, undo_effects, with_outcomes
     from workflows.contracts import RunInput, RunResult, RunStatus
     from workflows.failures import failed_run, failure_of, stop_if_requested
@@ -62,10 +63,11 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
     result = of_the_run(frame, result)
     if result.status is not RunStatus.FAILED or result.failure is None:
         return result
-    if stopped and (compensates() or not result.done):
+    if stopped and (compensates() or not result.done) and not is_left():
         leave_behind(result)
         raise CancelledError("the run was stopped")
-    # What is nested ends so where it was stopped too, if it has had effects: only a failure brings them to its parent.
+    # What is nested ends so where it was stopped too, if it has had effects or its parent goes on: only a failure brings
+    # them, and what it has used, to its parent.
     record_failure(result.failure)
     raise failed_run(result)
 

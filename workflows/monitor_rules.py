@@ -17,7 +17,7 @@ from activities.contracts.base import Digest, Schema
 from activities.contracts.grants import ArgumentRule, Verdict
 from activities.contracts.monitors import ActionKind, MonitorJudge, MonitorRule, MonitorSpec
 from activities.contracts.people import Asking
-from activities.grants import misfit, same_json
+from activities.grants import MAX_MATCHED, misfit, same_json
 from activities.input_contracts import input_problems
 from activities.matching import occurs, redacted
 from activities.records import request_hash
@@ -179,6 +179,8 @@ def _readings(value: JsonValue) -> Iterator[JsonValue]:
 def _fits(rule: ArgumentRule, value: JsonValue, verdict: Verdict) -> bool:
     if isinstance(value, float) and math.isnan(value):  # on the wrong side of every bound
         return (rule.minimum is not None or rule.maximum is not None) and verdict is not Verdict.PROCEED
+    if rule.pattern is not None and isinstance(value, str) and len(value) > MAX_MATCHED:
+        return verdict is not Verdict.PROCEED  # nobody gets past a pattern by making a text longer
     return misfit({"it": rule}, {"it": value}) is None
 
 

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.budget_asking import account_of
     from workflows.budget_grants import granted
     from workflows.call_step import run_call
-    from workflows.children import to_its_result
+    from workflows.children import to_its_result, was_ended
     from workflows.contracts import AgentState, NodePlan, RunInput, RunResult, RunStatus, Task
     from workflows.deadlines import after, earliest, end_of_budget, within
     from workflows.failures import failure_of, result_of, stop_if_requested
@@ -69,7 +69,8 @@ async def run_node(step: StepContext, node: Node, task: Task, *, inline: bool = 
     Raises:
         CancelledError: the run was stopped.
     """
-    return committed(step, node, await _attempted(step, node, _monitored(step, task), inline=inline), key=task.key)
+    result = await _attempted(step, node, _monitored(step, task), inline=inline)
+    return committed(step, node, result, key=task.key) if step.commits else result
 
 
 def committed(step: StepContext, node: Node, result: RunResult, *, key: str | None = None) -> RunResult:
@@ -175,6 +176,8 @@ async def after_all(step: StepContext, node: Node, task: Task, result: RunResult
         frame.halt(result.failure)
     if frame.halted:  # nothing stands in, and nothing is gone on without
         return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": frame.halted})
+    if result.status is RunStatus.FAILED and was_ended():
+        return result  # its pattern has no use for it any more
     if result.status is RunStatus.FAILED and (other := other_node(node, result)):
         step.frame.decide(f"{node_key(node)} failed, {plan_name(other)} stands in")
         below = replace(step, path=f"{step.path}/fallback")

@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import failure_of, stop_if_requested
     from workflows.fallbacks import MAX_REASONS
     from workflows.frame import Frame
-    from workflows.nodes import run_node
+    from workflows.nodes import committed, run_node
     from workflows.progress import is_long
     from workflows.results import together
     from workflows.stages import shown, unread
@@ -71,6 +71,8 @@ class Ask:
     """What led to it, one sentence each; a person reads them."""
     accept: Callable[[RunResult], RunResult] = lambda result: result
     """What the pattern makes of it besides: where that is a failure, the fallback stands in, and ``escalate`` after it."""
+    commits: bool = True
+    """``False``: the output is not committed to the run's state, unless the pattern does so (``commit``)."""
 
 
 class PartFailed(Exception):
@@ -125,6 +127,8 @@ class PatternWork(Generic[N]):
         """Of all steps, as they end."""
         self.missing: list[str] = []
         """What the output lacks, one sentence each: with any the result is partial."""
+        self.unwanted: list[str] = []
+        """What it did without by its own rule: named as missing too, and no worse for it."""
         self.so_far: JsonValue = None
         """What there is, should it fail now."""
         self._inline = inline_places(frame.run.team, node)
@@ -173,7 +177,7 @@ class PatternWork(Generic[N]):
         node = answering(ask.node or part.node, part)
         task = within(self._task(step, ask), self.deadline)
         self.missing += unread(node, ask.given)
-        context = replace(self.frame.step(step), accept=_both(part, ask.accept))
+        context = replace(self.frame.step(step), accept=_both(part, ask.accept), commits=ask.commits)
         result = await run_node(context, node, task, inline=place in self._inline)
         self.results.append(result)
         if result.status is RunStatus.FAILED and escalate:
@@ -192,6 +196,10 @@ class PatternWork(Generic[N]):
             raise PartFailed(result)
         return result.output
 
+    def commit(self, place: str, step: str, ask: "Ask", result: RunResult) -> RunResult:
+        """The result of a step that was run without committing it, with its output as a version of the run's state."""
+        return committed(self.frame.step(step), ask.node or self.parts[place].node, result, key=ask.key or step)
+
     def _task(self, step: str, ask: "Ask") -> Task:
         prompt = ask.prompt or self.goal
         task = Task(
@@ -208,13 +216,23 @@ class PatternWork(Generic[N]):
         )
         return within(task, ask.until)
 
-    async def escalated(self, place: str, step: str, ask: "Ask", failed: RunResult) -> RunResult:
+    async def escalated(
+        self, place: str, step: str, ask: "Ask", failed: RunResult, *, answers: Schema | None = None
+    ) -> RunResult:
         """What a person makes of a step that failed for good; the failed result where nobody is asked, or says no.
+
+        Args:
+            place: as in ``run``.
+            step: as in ``run``.
+            ask: what the step was to do.
+            failed: what became of it.
+            answers: JSON Schema of the answer, where the place itself says nothing of that.
 
         Raises:
             CancelledError: the run was stopped.
         """
         part, why = self.parts[place], failed.failure
+        part = part if part.answers is not None else replace(part, answers=answers)
         if why and why.kind in NOT_TO_PEOPLE:
             return failed
         reason = f"{node_name(ask.node or part.node)} failed: {why.message if why else 'it gave no reason'}"[:1000]
@@ -317,7 +335,7 @@ class PatternWork(Generic[N]):
             status=status,
             output=None if failure else output,
             so_far=self.so_far if failure else None,
-            missing=self.missing,
+            missing=[*self.missing, *self.unwanted],
             failure=failure,
             thread=self.results[-1].thread if self.results else None,
         )

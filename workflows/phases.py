@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.contracts import Task
-    from workflows.deadlines import earliest, within
+    from workflows.deadlines import earliest
     from workflows.frame import Frame
     from workflows.teams.tree import SupervisorNode
 
@@ -51,10 +50,13 @@ class PhaseClock:
             first, first + workers, earliest(first + workers + synthesis, end), True, (planning, workers, synthesis)
         )
 
-    def bounded(self, task: Task, end: float | None) -> Task:
-        """The task of a step that has to end with its phase."""
-        task = within(task, end)
-        return task.model_copy(update={"punctual": True}) if self.phased else task
+    @classmethod
+    def sharing(cls, end: float) -> "PhaseClock":
+        """The time of somebody who begins now and has until then, as a whole."""
+        now = workflow.time()
+        own = max(0.0, end - now)
+        rounds = own * ROUNDS_SHARE
+        return cls(now + rounds, now + rounds, end, seconds=(rounds, rounds, own))
 
     def ran_out(self, end: float | None) -> bool:
         """Whether a phase is over, and what it has is to do."""

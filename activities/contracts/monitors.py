@@ -30,7 +30,8 @@ class ActionKind(StrEnum):
     """The final answer of an agent, and what the monitored node comes to."""
 
 
-Kinds = Annotated[tuple[ActionKind, ...], BeforeValidator(listed), Field(max_length=3)]
+_Written = BeforeValidator(listed, json_schema_input_type=ActionKind | tuple[ActionKind, ...])
+Kinds = Annotated[tuple[ActionKind, ...], _Written, Field(max_length=3)]
 
 
 class MonitorRule(WireModel):

@@ -16,7 +16,8 @@ def listed(value: object) -> object:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(listed), Field(min_length=1, max_length=100)]
+_Written = BeforeValidator(listed, json_schema_input_type=Pattern | tuple[Pattern, ...])
+Patterns = Annotated[tuple[Pattern, ...], _Written, Field(min_length=1, max_length=100)]
 """One pattern, or several of which one has to fit."""
 Arguments = Annotated[dict[Name, ArgumentRule], Field(max_length=64)]
 """Conditions on arguments, by name; all of them have to hold."""

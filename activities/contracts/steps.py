@@ -13,9 +13,10 @@ class StepKey(WireModel):
     scope_id: RunId
     """The lineage: the run and all that is resumed, rewound or forked from it."""
     path: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+(\.[0-9]+)?){0,15}$", max_length=400)
+        str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+(\.([0-9]+|person))?){0,15}$", max_length=400)
     ]
-    """The node's path in the team tree. ``name.2`` is the second use of a node: no name has a dot."""
+    """The node's path in the team tree. ``name.2`` is the second use of a node, ``escalate.person`` who decides in place
+    of a step: no name has a dot."""
     step: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]{1,40}$")]
     """The ordinal inside the node, such as ``t3`` (turn 3) or ``t3.c0`` (its first tool call)."""
     generation: Annotated[int, Field(ge=0)] = 0

@@ -20,6 +20,7 @@ from activities.providers.offline_remarks import own_words
 from activities.providers.offline_roles.base import Request
 from activities.providers.offline_roles.table import role_of
 from activities.providers.offline_schema import Material, fill
+from activities.providers.offline_sections import described
 from activities.providers.offline_tools import finds_documents, next_call
 
 MAX_SUMMARY = 40
@@ -110,7 +111,8 @@ def _written(call: ProviderCall, reading: Reading, evidence: list[Evidence]) -> 
     blind = bool(subtask_id) and not finds_documents(call.tools) and all(item.path == "prompt" for item in evidence)
     given = reading.layout.material if reading.layout else ""
     said = own_words(reading.question, given, (item.plain for item in evidence)) if blind else ""
-    material = Material(reading.question, reading.subject, tuple(evidence), subtask_id, said)
+    told = {**described(call.instructions), **described(reading.opening)}
+    material = Material(reading.question, reading.subject, tuple(evidence), subtask_id, said, told, given)
     value: Any = fill(call.output_schema, material)
     return json.dumps(value, ensure_ascii=False)
 

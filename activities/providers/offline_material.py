@@ -21,6 +21,7 @@ _NOT_SAID_WORDS = """task_id subtask_id item_id event_id agent_id branch name de
     schema_version source citation path file line score confidence to cause hops abstain executor attempts"""
 _NOT_SAID = frozenset(_NOT_SAID_WORDS.split())
 """Fields that say what a text is about, and are none themselves."""
+_GENERIC = frozenset({"result", "results", "output", "outputs", "answer", "answers"})
 _SPACED = re.compile(r"\n\s*\n")
 
 
@@ -50,7 +51,8 @@ def leaves(value: Any, *, everything: bool = False) -> Iterator[tuple[str, str]]
             return
         name, part = stack.pop()
         if isinstance(part, dict):
-            own = next((str(part[key]) for key in _NAMES if isinstance(part.get(key), str)), name)[:MAX_SHOWN]
+            outer = "" if name in _GENERIC else name
+            own = next((str(part[key]) for key in _NAMES if isinstance(part.get(key), str)), outer)[:MAX_SHOWN]
             inner = [(own or str(key), each) for key, each in part.items() if everything or key not in _NOT_SAID]
             stack += reversed(inner)
         elif isinstance(part, list):

@@ -14,12 +14,30 @@ from activities.contracts.handoffs import CONSTRAINTS
 MAX_OBJECTS = 2_000
 """JSON objects of one prompt that are read."""
 
-_SUBTASK = re.compile(r"\n\nThis is subtask (\S{1,100}) of a larger goal[^\n]* The goal: ")
+_SUBTASK = re.compile(
+    r"\n\nThis is subtask (\S{1,100}) of a larger goal[^\n]*? (?:The goal: |It is complete in itself\.)"
+)
 _PLAN = re.compile(r"\n\nBreak this goal down into at most (\d{1,4}) subtasks")
 _RESULTS = re.compile(r"\n\nThe results of the subtasks:\n\n")
 _DRAFT = re.compile(r"\s*Review this draft\.\n\nThe goal: (.*?)\n\nThe draft:\n", re.DOTALL)
 _INPUT = re.compile(r"\n\nInput:\n")
-_BEHIND = re.compile(r"\n\n(?:Criteria|The last draft|Problems):\n")
+_SAID_BEHIND = (
+    "Criteria:\n",
+    "The last draft:\n",
+    "Problems:\n",
+    "Do this for each of the items below",
+    "Several have answered this independently",
+    "Give your own position, how sure you are",
+    "It was debated. Position: ",
+    "Break this goal down into a plan of at most ",
+    "It counts as done when this holds: ",
+    "It was tried before, and did not succeed: ",
+    "These results are missing, and your answer has to say so",
+    "These parts are missing, and your answer has to say so",
+    "Answer the goal from the results below",
+)
+_BEHIND = re.compile(rf"\n\n(?:{'|'.join(map(re.escape, _SAID_BEHIND))})")
+"""How what patterns say behind a goal begins."""
 _FOLLOW_UP = re.compile(r"\s*These are the results so far\.\n\n")
 _CONSTRAINTS = re.compile(rf"\n\n{CONSTRAINTS}:\n- .*(?:\n- .*)*")
 _TYPES = re.compile(r"(?m)^- ([A-Za-z][\w.-]{0,99}): (.*)$")
@@ -55,8 +73,7 @@ def lay_out(prompt: str) -> Layout | None:
     if found := _DRAFT.match(prompt):
         return Layout(found[1], prompt[found.end() :])
     if found := _BEHIND.search(prompt):
-        given = _INPUT.search(prompt)
-        return Layout(prompt[: found.start()], prompt[given.end() :] if given else "")
+        return Layout(prompt[: found.start()], prompt.partition("\n\nInput:\n")[2])
     if found := _INPUT.search(prompt):
         return Layout(prompt[: found.start()], prompt[found.end() :])
     return None

@@ -30,7 +30,14 @@ _LINES = ("line", "start_line")
 _SOURCE = re.compile(r"(?s)(.+):(p?)(\d{1,9})")
 _QUOTED = re.compile(r'(?s)"(.+)" \(([^\n]+:p?\d{1,9})\)')
 _CUT_OBJECT = re.compile(r'\{"source": ("(?:[^"\\]|\\.)*"), "text": "((?:[^"\\]|\\.)*)', re.DOTALL)
-_ABOUT_AN_ANSWER = ("Your answer cannot be used", "These are the results so far", "Summary of the conversation", "Your draft")
+_ABOUT_AN_ANSWER = (
+    "Your answer cannot be used",
+    "These are the results so far",
+    "Summary of the conversation",
+    "Your draft",
+    "Your plan cannot be carried out",
+    "These are the votes",
+)
 """How corrections, follow-ups and summaries begin: they belong to the question before them."""
 
 

@@ -1,7 +1,7 @@
 """Any JSON Schema filled from evidence: names say what belongs where, types and bounds say what is allowed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from activities.contracts.base import Schema
@@ -25,6 +25,10 @@ class Material:
     subtask_id: str = ""
     said: str = ""
     """A worker's task, where it has nothing to find documents with: its free text is written in these words."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the instructions say of labels, where they describe them."""
+    given: str = ""
+    """What is to be labelled, where that is not the whole message."""
 
 
 def fill(schema: Schema, material: Material) -> Any:
@@ -44,6 +48,8 @@ def fill(schema: Schema, material: Material) -> Any:
             material.evidence,
             subtask_id=material.subtask_id,
             said=material.said,
+            told=material.told,
+            given=material.given,
         ),
         0,
     )

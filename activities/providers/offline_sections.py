@@ -20,7 +20,9 @@ _THINGS_WORDS = """action agents answer answers argument arguments branches crit
     positions problem problems proposed question questions reason reasons result results route routes rule rules said so-far
     state status success task tasks text texts topic topics vote votes words worker workers wrong"""
 _THINGS = frozenset(_THINGS_WORDS.split())
-_INLINE = re.compile(r"((?:[A-Z][\w'-]*)(?: [\w'-]+){0,4}):[ \t]+(\S.*)")
+_INLINE = re.compile(
+    r"((?:(?:The|Your|Their|Its) )?[A-Za-z][\w-]*(?: [\w-]+)?(?: was| were| of (?:the whole|all|it))?):[ \t]+(\S.*)"
+)
 _WORD = re.compile(r"[a-z][a-z-]*")
 _ENTRY = re.compile(r"(?m)^[ \t]*[-*\u2022][ \t]+(.+(?:\n(?![ \t]*[-*\u2022][ \t])[ \t]+\S.*)*)")
 _NAMED = re.compile(r"[`\"']?([A-Za-z][\w.-]{0,99})[`\"']?(?: \([^()\n]{0,200}\))?:[ \t]*(.*)", re.DOTALL)
@@ -47,11 +49,16 @@ class Sections:
     """What stands before the first heading."""
     parts: tuple[Section, ...] = ()
 
-    def under(self, *words: str) -> str:
-        """What stands under the first heading that has one of these words, the first word's first; empty without one."""
+    def under(self, *words: str, but: tuple[str, ...] = ()) -> str:
+        """What stands under the first heading that has one of these words, the first word's first; empty without one.
+
+        Args:
+            words: of the heading.
+            but: words that it must not have.
+        """
         for word in words:
             for part in self.parts:
-                if word in part.words and part.body.strip():
+                if word in part.words and part.body.strip() and not part.words & set(but):
                     return part.body.strip()
         return ""
 

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from activities.outputs import first_match
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_labels import closest
+from activities.providers.offline_matching import choose
 from activities.providers.offline_reading import NOTHING
 from activities.providers.offline_remarks import sentence_for
 from activities.providers.offline_writer import title_of
@@ -62,6 +63,10 @@ class Slot:
     """The task in whose words free text is written, where no documents can be found; empty elsewhere."""
     labels: tuple[str, ...] = ()
     """Labels that were chosen beside it."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the instructions say of labels, where they describe them."""
+    given: str = ""
+    """What is to be labelled, where that is not the whole message."""
     variant: int = 0
     """Counts up where several different values are needed and there is evidence for none."""
 
@@ -142,6 +147,10 @@ def labels(values: list[Any], slot: Slot) -> Iterator[Any]:
     spoken = [value for value in values if isinstance(value, str)]
     if None in values and not slot.evidence:
         yield None
+    if len(told := {label: slot.told.get(label, "") for label in spoken}) > 1 and any(told.values()):
+        choice = choose(told, slot.given or slot.subject)
+        if choice.said:
+            yield choice.name
     if spoken:
         text = " ".join([slot.subject, *(item.plain for item in slot.evidence[:1])])
         if {label.lower() for label in spoken} >= {"yes", "no"}:

@@ -6,12 +6,16 @@ before it answers, and the whole is written, reviewed and let through a gate: on
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic import JsonValue
 
 from activities.contracts.messages import AssistantMessage, estimate_tokens
 from activities.providers.base import ProviderAnswer, ProviderCall
 from scripts.bench.scripted import TEXT_BYTES, UNBOUNDED, asks_for_text, says
+from scripts.bench.tools import make_text
 from workflows.teams.tree import TeamSpec
 
 WORKER = "w"
@@ -35,7 +39,21 @@ class Crew:
     children: bool = False
     """Each worker is a workflow of its own."""
     delay_seconds: float = 0.0
-    goal_bytes: int = TEXT_BYTES
+    at_once: int = 0
+
+    @property
+    def goal(self) -> str:
+        """A short one."""
+        return make_text("goal", TEXT_BYTES)
+
+    @property
+    def phases(self) -> Sequence[str]:
+        """Plan, work, writing, review, gate."""
+        return ("plan", r"s\d", "synthesis", "review", "gate") if self.coordinated else (r"s\d",)
+
+    def called(self, output: JsonValue) -> tuple[JsonValue, JsonValue]:
+        """The gate."""
+        return {"draft": output}, {"accepted": True, "problems": [], "output": output}
 
     @property
     def provider(self) -> str:

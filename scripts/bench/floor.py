@@ -5,7 +5,7 @@ converter. No plugin, no records, no threads, no heartbeats, no tracing, no summ
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from temporalio import activity, workflow
 
@@ -49,11 +49,13 @@ class PlainActivities:
 
 @dataclass(frozen=True)
 class PlainCrew:
-    """Activities before, lines of activities side by side, and activities after."""
+    """Phases one after the other; in each of them lines of activities side by side."""
 
-    lines: list[list[PlainStep]]
-    before: list[PlainStep] = field(default_factory=list)
-    after: list[PlainStep] = field(default_factory=list)
+    phases: list[list[list[PlainStep]]]
+    at_once: int = 0
+    """Lines at work at a time; 0: all of them."""
+    depth: int = 0
+    """Child workflows, each inside the one before, that the work is done in."""
 
 
 @workflow.defn(name="plain")
@@ -68,14 +70,31 @@ class PlainWorkflow:
 
 @workflow.defn(name="plain-crew")
 class PlainCrewWorkflow:
-    """Lines of activities side by side: what a supervisor of so many workers comes to."""
+    """Activities one after the other and side by side: what any pattern comes to."""
 
     @workflow.run
     async def run(self, crew: PlainCrew) -> int:
-        """Do all steps; their number."""
-        done = await _in_order(crew.before)
-        done += sum(await asyncio.gather(*(_in_order(line) for line in crew.lines)))
-        return done + await _in_order(crew.after)
+        """Do all steps, here or further down; their number."""
+        if crew.depth:
+            below = replace(crew, depth=crew.depth - 1)
+            return int(
+                await workflow.execute_child_workflow(
+                    "plain-crew", below, id=f"{workflow.info().workflow_id}/1", result_type=int
+                )
+            )
+        return sum([await _side_by_side(lines, crew.at_once) for lines in crew.phases])
+
+
+async def _side_by_side(lines: list[list[PlainStep]], at_once: int) -> int:
+    if not at_once:
+        return sum(await asyncio.gather(*map(_in_order, lines)))
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(line: list[PlainStep]) -> int:
+        async with gate:
+            return await _in_order(line)
+
+    return sum(await asyncio.gather(*map(one, lines)))
 
 
 async def _in_order(steps: list[PlainStep]) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,9 +16,11 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.contracts.messages import Message, ThreadRef
+from activities.errors import OstinatoError
 from activities.providers.base import ModelProvider
 from activities.threads import Threads
-from scripts.bench.crews import LARGE, PRICES, SMALL, Crew
+from scripts.bench.crews import LARGE, PRICES, SMALL
 from scripts.bench.floor import (
     PLAIN_MODELS,
     PLAIN_TOOLS,
@@ -28,17 +31,16 @@ from scripts.bench.floor import (
     PlainStep,
     PlainWorkflow,
 )
-from scripts.bench.histories import children
 from scripts.bench.payload import plain_call, plain_steps
-from scripts.bench.scripted import BenchModel, Play, Shape
-from scripts.bench.tools import make_text
+from scripts.bench.scripted import BenchModel, Play, Shape, Staged
 from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
+from workers.executions import histories_of
 from workers.pools import Pool, make_worker, running_pools
 from workers.runs import start_run
 from workers.server import ServerInfo
 from workers.settings import Settings, load_settings
-from workflows.contracts import RunInput, RunResult, RunStatus
+from workflows.contracts import RunInput, RunStatus
 
 PHASE_SECONDS = 120.0
 """No batch of runs takes longer; the longest takes some 10 s on two cores."""
@@ -78,7 +80,11 @@ class Harness:
         # In a trace, as a client has one: its context rides in every activity's header, and that counts as ours.
         with trace.get_tracer(__name__).start_as_current_span("bench"):
             admitted = [await self.admit(shape) for _ in range(runs)]
-            return await _timed([start_run(self.deployment.client, run) for run in admitted])
+            batch = await _timed([start_run(self.deployment.client, run) for run in admitted])
+        for result in batch.results:
+            if result.status is not RunStatus.COMPLETE:
+                raise OstinatoError(f"a run of the bench did not end well: {result.model_dump_json()[:500]}")
+        return batch
 
     async def theirs(self, shape: Play, floor: list[PlainStep] | PlainCrew, runs: int = 1) -> Batch:
         """Runs of the floor, all at once."""
@@ -94,27 +100,29 @@ class Harness:
     async def floor_of(self, shape: Shape) -> list[PlainStep]:
         """The floor's steps for a shape, read from a run of ours; it warms up both sides."""
         batch = await self.ours(shape)
-        steps = await self._steps(batch, batch.results[0].thread)
+        steps = plain_steps(await self._read(batch, batch.results[0].thread))
         await self.theirs(shape, steps)
         return steps
 
-    async def floor_of_crew(self, crew: Crew) -> PlainCrew:
-        """The same for a supervisor: each step's activities, read from the step's conversation."""
+    async def floor_of_crew(self, crew: Staged) -> PlainCrew:
+        """The same for a run of more than one agent: each step's activities, read from the step's conversation."""
         batch = await self.ours(crew)
-        result: RunResult = batch.results[0]
-        if result.status is not RunStatus.COMPLETE:
-            raise RuntimeError(f"the bench's crew did not end well: {result.model_dump_json()[:500]}")
-        floor = PlainCrew([])
-        for report in result.steps:
-            role = report.step.split("/")[1]
-            if report.thread is None:  # the gate is no agent
-                draft, decision = {"draft": result.output}, {"accepted": True, "problems": [], "output": result.output}
-                floor.after.append(plain_call(json.dumps(draft), json.dumps(decision)))
-            elif role.startswith("s") and role[1].isdigit():
-                floor.lines.append(await self._steps(batch, report.thread))
-            else:
-                place = floor.before if role.startswith("plan") else floor.after
-                place += await self._steps(batch, report.thread)
+        floor = PlainCrew([[] for _ in crew.phases], crew.at_once)
+        read: list[list[Message]] = []
+        for report in batch.results[0].steps:
+            below = report.step.partition("/")[2]
+            lines = next(lines for phase, lines in zip(crew.phases, floor.phases, strict=True) if re.match(phase, below))
+            if report.thread is None:
+                arguments, result = crew.called(batch.results[0].output)
+                lines.append([plain_call(json.dumps(arguments), json.dumps(result))])
+                continue
+            said = await self._read(batch, report.thread)
+            # A conversation that goes on holds the steps before.
+            before = max((len(old) for old in read if len(old) < len(said) and old == said[: len(old)]), default=0)
+            lines.append(plain_steps(said[before:]))
+            read.append(said)
+        if not all(floor.phases):
+            raise OstinatoError(f"phases without a step: {floor.phases}")
         await self.theirs(crew, floor)
         return floor
 
@@ -123,19 +131,17 @@ class Harness:
         return list((await batch.handles[0].fetch_history()).events)
 
     async def histories(self, batch: Batch) -> list[list[HistoryEvent]]:
-        """The same with those of its children, the root's first. Theirs have no children of their own."""
-        root = await self.history(batch)
-        handles = [self.deployment.client.get_workflow_handle(child) for child in children(root)]
-        return [root, *[list((await handle.fetch_history()).events) for handle in handles]]
+        """The same with all that followed it and what was nested in them, the root's first."""
+        found = histories_of(self.deployment.client, batch.handles[0].id)
+        return [list(history.events) async for history in found]
 
     async def admit(self, shape: Play) -> RunInput:
         """A run that is ready to be started."""
-        goal = make_text("goal", shape.goal_bytes)
-        order = RunOrder(goal=goal, run_id=self._id(), provider=shape.provider)
+        order = RunOrder(goal=shape.goal, run_id=self._id(), provider=shape.provider)
         return await admit(self.deployment, shape.team(), order)
 
-    async def _steps(self, batch: Batch, thread: Any) -> list[PlainStep]:
-        return plain_steps(await Threads(self.deployment.store).read(batch.handles[0].id, thread))
+    async def _read(self, batch: Batch, thread: ThreadRef) -> list[Message]:
+        return list(await Threads(self.deployment.store).read(batch.handles[0].id, thread))
 
     def _id(self) -> str:
         # Of one length, because it is in every payload.

@@ -66,16 +66,6 @@ def whole(histories: Sequence[Sequence[HistoryEvent]]) -> Whole:
     )
 
 
-def children(events: Sequence[HistoryEvent]) -> list[str]:
-    """The workflow ids of the children that a history has started."""
-    started = EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED
-    return [
-        event.child_workflow_execution_started_event_attributes.workflow_execution.workflow_id
-        for event in events
-        if event.event_type == started
-    ]
-
-
 def bytes_of_turns(events: Sequence[HistoryEvent], first: int, last: int) -> int:
     """History bytes of the turns ``first`` to ``last``, counted from 1; a turn is one model call and one tool call."""
     places = _scheduled(events)

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import JsonValue
+
 from activities.contracts.messages import AssistantMessage, ToolCall
 from activities.providers.base import ProviderAnswer, ProviderCall
+from scripts.bench.tools import make_text
 from workflows.teams.tree import TeamSpec
 
 TEXT_BYTES = 200
@@ -23,8 +27,8 @@ class Play(Protocol):
         """How long the model takes."""
 
     @property
-    def goal_bytes(self) -> int:
-        """Length of the goal."""
+    def goal(self) -> str:
+        """What the run is given."""
 
     @property
     def provider(self) -> str:
@@ -35,6 +39,24 @@ class Play(Protocol):
 
     def answer(self, call: ProviderCall) -> ProviderAnswer:
         """The answer that follows from the conversation alone."""
+
+
+class Staged(Play, Protocol):
+    """A run of more than one agent."""
+
+    @property
+    def phases(self) -> Sequence[str]:
+        """What is done one after the other: regular expressions of its steps, by their paths below the root.
+
+        The steps that match one of them are side by side; a step belongs to the first one that it matches.
+        """
+
+    @property
+    def at_once(self) -> int:
+        """How many of them at a time; 0: all."""
+
+    def called(self, output: JsonValue) -> tuple[JsonValue, JsonValue]:
+        """Arguments and result of a call without a model, in a run that has come to this output."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +72,11 @@ class Shape:
     """Length of a document that the tool returns at the first turn."""
     goal_bytes: int = TEXT_BYTES
     provider: str = "offline"
+
+    @property
+    def goal(self) -> str:
+        """Text that repeats nowhere."""
+        return make_text("goal", self.goal_bytes)
 
     @property
     def steps(self) -> int:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from tests.providers.playing import play
+from workflows.debating import prompts as debating
+from workflows.debating.votes import Round, Vote
+from workflows.fanning import prompts as fanning
 from workflows.refining import prompts as refining
 from workflows.teams.kinds.debate import DebateNode, vote
 from workflows.teams.kinds.fan_out import FanOutNode, batched
@@ -24,9 +27,13 @@ def debate(*positions: str) -> DebateNode:
     return DebateNode.model_validate({"debaters": {"one": AGENT, "two": AGENT}, "positions": positions})
 
 
+def first(question: str, given: str, node: DebateNode | None = None) -> str:
+    return f"{debating.for_first_vote(question, node.positions if node else ())}\n\nInput:\n{given}"
+
+
 def test_a_debater_takes_the_declared_position_that_its_reading_speaks_for() -> None:
     node = debate("keep the old ferry", "buy an electric ferry")
-    said = play(vote(node), f"Which ferry should carry people?\n\nInput:\n{FERRY}")
+    said = play(vote(node), first("Which ferry should carry people?", FERRY, node))
     assert said["position"] == "buy an electric ferry"
     assert 0.5 <= said["confidence"] <= 1
     for reason in said["reasons"]:
@@ -37,18 +44,18 @@ def test_a_debater_takes_the_declared_position_that_its_reading_speaks_for() -> 
 def test_yes_and_no_follow_what_a_rule_denies() -> None:
     rules = "Dogs are not allowed on the ferry. Bicycles are allowed on the ferry after nine."
     for thing, position in (("dogs", "no"), ("bicycles", "yes")):
-        said = play(vote(debate("yes", "no")), f"Are {thing} allowed on the ferry?\n\nInput:\n{rules}")
+        said = play(vote(debate("yes", "no")), first(f"Are {thing} allowed on the ferry?", rules))
         assert (said["position"], said["abstain"]) == (position, False)
 
 
 def test_a_debater_that_has_found_nothing_abstains() -> None:
     for node in (debate("buy", "sell"), debate()):
-        said = play(vote(node), f"Who won the chess cup of 1931?\n\nInput:\n{FERRY}")
+        said = play(vote(node), first("Who won the chess cup of 1931?", FERRY, node))
         assert (said["confidence"], said["reasons"], said["abstain"]) == (0.0, [], True)
 
 
 def test_a_free_position_is_a_sentence_of_the_input_and_its_own_interest_chooses_it() -> None:
-    prompt = f"What is known of the electric ferry?\n\nInput:\n{FERRY}"
+    prompt = first("What is known of the electric ferry?", FERRY)
     money = play(vote(debate()), prompt, instructions="You look at what a thing costs, in crowns.")
     power = play(vote(debate()), prompt, instructions="You look at the quay and its power line.")
     assert "2 million crowns" in money["position"]
@@ -56,8 +63,8 @@ def test_a_free_position_is_a_sentence_of_the_input_and_its_own_interest_chooses
 
 
 def votes(*held: tuple[str, float, str]) -> str:
-    made = [{"debater": f"d{at}", "position": p, "confidence": c, "reasons": [r]} for at, (p, c, r) in enumerate(held)]
-    return f"Your vote is one of these. Vote again.\n\nThe votes:\n{json.dumps(made)}"
+    made = [Vote(debater=f"d{at}", position=p, confidence=c, reasons=(r,)) for at, (p, c, r) in enumerate(held)]
+    return debating.for_next_vote(made)
 
 
 def test_only_an_unsure_debater_goes_over_to_those_who_have_more_to_show() -> None:
@@ -86,9 +93,9 @@ PLAN = PlanNode.model_validate(
 )
 
 
-def plan(goal: str) -> list[dict[str, Any]]:
+def plan(goal: str, *outputs: str) -> list[dict[str, Any]]:
     told = "\n".join(f"- {name}: {spec.description}" for name, spec in PLAN.executors.items())
-    found: list[dict[str, Any]] = play(graph(PLAN), f"{goal}\n\nMake a plan of at most 5 tasks.\n\nExecutors:\n{told}")["tasks"]
+    found: list[dict[str, Any]] = play(graph(PLAN), planning.for_planner(goal, PLAN.executors, 5, outputs))["tasks"]
     return found
 
 
@@ -105,16 +112,29 @@ def test_a_planner_lays_out_the_parts_of_a_goal_and_one_task_after_them() -> Non
 def test_a_batch_is_answered_item_by_item_under_the_ids() -> None:
     one = {"enum": ["food", "travel", "tools"], "type": "string"}
     node = FanOutNode.model_validate({"each": AGENT, "batch": 4, "answer": one})
-    told = "Which kind of spending is each?\n\n- food: meals, bread, wine\n- travel: trains, taxis\n- tools: saws, drills"
-    items = [{"item_id": f"i{at}", "item": said} for at, said in enumerate(["Taxi to Kell", "Two drills", "bread and wine"])]
-    answers = play(batched(node), f"{told}\n\nInput:\n{json.dumps(items)}")["answers"]
-    assert [(each["item_id"], each["answer"]) for each in answers] == [("i0", "travel"), ("i1", "tools"), ("i2", "food")]
+    told = (
+        "Which kind of spending is each?\n\n- food: meals, bread, wine\n- travel: trains, taxis\n- tools: saws, drills"
+    )
+    items = [
+        {"item_id": f"i{at}", "item": said} for at, said in enumerate(["Taxi to Kell", "Two drills", "bread and wine"])
+    ]
+    answers = play(batched(node), f"{fanning.for_batch(told)}\n\nInput:\n{json.dumps(items)}")["answers"]
+    assert [(each["item_id"], each["answer"]) for each in answers] == [
+        ("i0", "travel"),
+        ("i1", "tools"),
+        ("i2", "food"),
+    ]
 
 
 def test_a_batch_of_texts_is_answered_in_the_words_of_its_items() -> None:
     node = FanOutNode.model_validate({"each": AGENT, "batch": 4})
-    items = [{"item_id": "a", "item": "The lamp is out. The keeper is ill."}, {"item_id": "b", "item": "Fog at the bar."}]
-    answers = play(batched(node), f"Say what each report is about.\n\nInput:\n{json.dumps(items)}")["answers"]
+    items = [
+        {"item_id": "a", "item": "The lamp is out. The keeper is ill."},
+        {"item_id": "b", "item": "Fog at the bar."},
+    ]
+    answers = play(
+        batched(node), f"{fanning.for_batch('Say what each report is about.')}\n\nInput:\n{json.dumps(items)}"
+    )["answers"]
     assert {each["item_id"]: each["answer"].split(" (")[0] for each in answers}["b"].startswith("Fog at the bar")
     assert "lamp" in answers[0]["answer"]
 
@@ -131,7 +151,14 @@ PEERS = NetworkNode.model_validate(
 
 
 def event(kind: str, payload: Any) -> str:
-    said = {"event_id": "e1", "event_type": kind, "task_id": "t", "agent_id": "x", "payload": payload, "schema_version": 1}
+    said = {
+        "event_id": "e1",
+        "event_type": kind,
+        "task_id": "t",
+        "agent_id": "x",
+        "payload": payload,
+        "schema_version": 1,
+    }
     return f"An event has come for you. The goal of all: Tell us of the ferry.\n\nThe event:\n{json.dumps(said)}"
 
 
@@ -183,7 +210,10 @@ def test_a_writer_mends_what_an_editor_complains_about() -> None:
     prompt = f"{task}\n\nInput:\n{REGISTER}"
     first = play(None, prompt)
     assert "Sorry" in first
-    problems = ['It holds "sorry" (criterion: It does not say "sorry".)', "It does not mention members (criterion: It mentions members.)"]
+    problems = [
+        'It holds "sorry" (criterion: It does not say "sorry".)',
+        "It does not mention members (criterion: It mentions members.)",
+    ]
     second = play(None, prompt, first, refining.for_same_writer(problems))
     assert "Sorry" not in second
     assert "Members of the library pay" in second
@@ -202,20 +232,25 @@ def test_results_become_one_text_of_quotations_that_keep_their_sources() -> None
         {"task_id": "cats", "output": "not in these documents"},
     ]
     listed = "\n".join(map(json.dumps, results))
-    text = play(None, f"What do members pay, and when is the library open?\n\nThe results:\n{listed}\n\nMissing:\n- cats failed")
+    text = play(
+        None, f"What do members pay, and when is the library open?\n\nThe results:\n{listed}\n\nMissing:\n- cats failed"
+    )
     assert '"Members pay 12 crowns a year." (house.md:4)' in text
     assert '"The library opens at nine." (hours)' in text
     assert "not in these documents" not in text
     assert "- cats failed" in text
 
 
-def test_votes_become_the_strongest_position_with_its_reasons_and_the_minority() -> None:
+def test_votes_become_the_position_that_holds_with_its_reasons_and_the_minority() -> None:
     made = [
-        {"debater": "a", "position": "keep", "confidence": 0.6, "reasons": ['"It still runs." (log.md:2)']},
-        {"debater": "b", "position": "buy", "confidence": 0.9, "reasons": ["It is loud."]},
-        {"debater": "c", "position": "keep", "confidence": 0.5, "reasons": ["It is paid."]},
+        Vote(debater="a", position="keep", confidence=0.6, reasons=('"It still runs." (log.md:2)',)),
+        Vote(debater="b", position="buy", confidence=0.9, reasons=("It is loud.",)),
+        Vote(debater="c", position="keep", confidence=0.5, reasons=("It is paid.",)),
     ]
-    text = play(None, f"Should we keep the engine that still runs?\n\nThe votes:\n{json.dumps(made)}\n\nMake one answer of it.")
-    assert text.startswith("keep")
+    goal = "Should we keep the engine that still runs?"
+    text = play(None, debating.for_judge(goal, Round(2, made, [[0, 2], [1]]), "keep", made[1:2], "votes"))
+    assert text.startswith("keep\n\n")
     assert '"It still runs." (log.md:2)' in text
     assert text.endswith("Against it: buy")
+    person = play(None, debating.for_judge(goal, Round(2, made, [[0, 2], [1]]), "buy", [made[0], made[2]], "a person"))
+    assert person.startswith("buy\n\n")

@@ -7,7 +7,7 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 
-from activities.contracts.people import Choice, DecideRequest, HumanTaskView
+from activities.contracts.people import Choice, DecideRequest, HumanDecision, HumanTaskView
 from workers.inbox import open_tasks
 from workflows.teams.tree import TeamSpec
 
@@ -40,3 +40,19 @@ async def until_waiting(task: WorkflowHandle[Any, Any]) -> int:
             if any(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in events):
                 return len(events)
             await asyncio.sleep(0.02)
+
+
+async def decides(
+    client: Client, run_id: str, choice: Choice, *, after: HumanTaskView | None = None, **more: Any
+) -> HumanTaskView:
+    """What a run asks, decided by ``nora``; not once more what was decided before."""
+    async with asyncio.timeout(30):
+        while True:
+            found = await until_asked(client, run_id)
+            fresh = [task for task in found if after is None or task.task_id != after.task_id]
+            if fresh:
+                break
+            await asyncio.sleep(0.02)
+    decision = DecideRequest(by="nora", choice=choice, **more)
+    await client.get_workflow_handle(fresh[0].task_id).execute_update("decide", decision, result_type=HumanDecision)
+    return fresh[0]

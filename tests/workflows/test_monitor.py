@@ -231,3 +231,46 @@ async def test_a_continue_as_new_keeps_decisions_and_corrections(workers: Worker
     assert result.failure.kind is FailureKind.NOT_ALLOWED
     assert asked == 4
     assert [d.ordinal for d in result.decisions] == [f"t{turn}.answer" for turn in range(1, 5)]
+
+
+async def test_rules_cost_no_event_and_no_call(workers: Workers) -> None:
+    node = {"kind": "agent", "agent": "a"}
+    rules: list[dict[str, Any]] = [
+        {**NO_MAIL, "verdict": "block"},
+        {"tool": "add", "arguments": {"a": {"minimum": 5}}, "verdict": "halt"},
+    ]
+    plain = TeamSpec.model_validate(
+        {
+            "team": "t",
+            "agents": {"a": {"instructions": "Do it.", "tools": ["add"]}},
+            "root": {"kind": "pipeline", "stages": [node]},
+        }
+    )
+    monitored = watched(node, *rules, agents={"a": {"tools": ["add"]}})
+
+    def script(call: ProviderCall, _: int) -> ProviderAnswer:
+        return says("3") if len(call.messages) > 1 else calls(("add", {"a": 1, "b": 2}))
+
+    async with workers(script) as bench:
+        lengths = []
+        for team in (plain, monitored):
+            handle = await bench.start(team)
+            result = await read_result(handle)
+            lengths.append((await handle.describe()).history_length)
+    assert verdicts(result) == [("tool_call", "proceed", "monitor"), ("answer", "proceed", "monitor")]
+    assert lengths[0] == lengths[1]
+
+
+async def test_what_does_not_fit_into_the_log_is_counted(workers: Workers) -> None:
+    wanted = tuple(("add", {"a": number, "b": 1}) for number in range(30))
+
+    def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        del call
+        return says("done") if index == 18 else calls(*wanted)
+
+    given: dict[str, Any] = {"tools": ["add"], "limits": {"turns": 40, "tool_calls": 600, "context_tokens": 1_000_000}}
+    async with workers(script) as bench:
+        result = await bench.run(agent({"tool": "add", "verdict": "proceed"}, **given))
+    assert result.status is RunStatus.COMPLETE
+    assert len(result.decisions) == 500
+    assert "40 earlier decisions are not listed" in result.notes

@@ -11,11 +11,14 @@ from activities.contracts.people import Choice, DecideRequest, HumanDecision
 from activities.errors import AuthenticationFailed
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
+from tests.support.lineages import gone_on
 from tests.support.monitors import TONE, done, judged, judges, scores, talks, verdicts, watched
 from tests.support.people import until_asked
 from tests.support.scripted import calls, says
+from workers.rewinding import Order
 from workers.runs import RunHandle, read_result
 from workflows.contracts import RunResult, RunStatus
+from workflows.teams.worst_case import worst_case
 
 
 @pytest.fixture
@@ -191,3 +194,61 @@ async def test_what_is_judged_gives_the_judge_no_orders(workers: Workers) -> Non
     assert len(mark) == 16
     assert after.splitlines()[1] == mark
     assert "It is data" in before
+
+
+async def test_a_person_is_asked_about_a_handoff_and_a_judge_may_halt_it(workers: Workers) -> None:
+    node = {"kind": "pipeline", "stages": [{"kind": "agent", "agent": "a"}, {"kind": "agent", "agent": "b"}]}
+    ask = {"recipient": "b", "verdict": "ask", "asking": {"people": ["nora"]}}
+    async with workers(talks("it", "done")) as bench:
+        result = await decided(await bench.start(judged(ask, node=node)), Choice.APPROVE)
+    assert result.output == "done"
+    assert ("handoff", "proceed", "nora") in verdicts(result)
+    async with workers(talks("you fool")) as bench:
+        result = await bench.run(judged(node=node, on=["handoff"], recipient=["b"], verdict="halt"))
+        assert sum(map(judges, bench.provider.calls)) == 1
+    assert result.failure
+    assert result.failure.kind is FailureKind.HALTED
+    assert "the handoff to 'b': somebody is insulted" in result.failure.message
+
+
+async def test_a_run_that_goes_on_is_not_judged_and_asked_again(workers: Workers, noted: Path) -> None:
+    stages = [
+        {"kind": "agent", "agent": "a"},
+        {"kind": "call", "name": "mail", "tool": "send_mail", "arguments": {"to": "ann"}},
+        {"kind": "agent", "agent": "b"},
+    ]
+    ask = {"tool": "send_mail", "verdict": "ask", "asking": {"people": ["nora"]}}
+    spec = judged(ask, node={"kind": "pipeline", "stages": stages})
+    state = {"broken": True}
+
+    def script(call: ProviderCall, _: int) -> ProviderAnswer:
+        if judges(call):
+            return scores(call)
+        if state["broken"] and "You are b" in call.instructions:
+            raise AuthenticationFailed("no key", fix="set one")
+        return says("dear sir")
+
+    async with workers(script) as bench:
+        handle = await bench.start(spec)
+        first = await decided(handle, Choice.APPROVE)
+        asked, state["broken"] = len(bench.provider.calls), False
+        second = await gone_on(bench.deployment, handle.id, Order("resume"))
+        more = bench.provider.calls[asked:]
+    assert first.failure
+    assert second.output == "dear sir"
+    assert done(noted) == ["send_mail ann"]
+    assert [judges(call) for call in more] == [False, True]
+    assert [d.verdict.value for d in second.decisions if d.by == "nora"] == ["proceed"]
+
+
+async def test_no_run_uses_more_than_its_worst_case(workers: Workers) -> None:
+    spec = judged()
+    async with workers(talks("you fool", "a fool", "fool")) as bench:
+        run = await bench.admit(spec)
+        result = await bench.finish(run)
+    assert result.failure
+    assert result.failure.kind is FailureKind.NOT_ALLOWED
+    worst = worst_case(run.team, run.plans, run.team.root)
+    assert 0 < result.usage.model_calls <= worst.model_calls
+    alone = worst_case(run.team, run.plans, run.team.root.parts()[0].node)
+    assert worst.model_calls > alone.model_calls

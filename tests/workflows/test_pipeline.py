@@ -297,5 +297,6 @@ def test_stages_run_inside_as_long_as_the_history_has_room() -> None:
     )
     assert isinstance(small.root, PipelineNode)
     assert inline_places(small, small.root) == {f"stages.{index}" for index in range(6)}
-    often = own("again", {name: agent(name) for name in "abcdef"}, max_steps=100)
-    assert inline_places(small, often) == set()
+    for steps, inside in ((100, set("abcdef")), (400, set())):  # of all of its nodes together
+        often = own("again", {name: agent(name) for name in "abcdef"}, max_steps=steps)
+        assert inline_places(small, often) == {f"nodes.{name}" for name in inside}

@@ -13,7 +13,8 @@ from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
 from tests.support.scripted import calls, in_order, says
 from workflows.contracts import ModelRoute, NodePlan, RunStatus
-from workflows.teams.bounds import MAX_ASKS, dispatches, longest_seconds
+from workflows.teams.bounds import MAX_ASKS, longest_seconds
+from workflows.teams.kinds.supervisor import dispatches
 from workflows.teams.patience import patience_seconds
 from workflows.teams.tree import SupervisorNode, TeamSpec
 from workflows.teams.worst_case import cheapest, worst_case

@@ -28,15 +28,16 @@ def calls(view: TeamView) -> Findings:
                 yield from _arguments((*at, "arguments"), node, view.tools[node.tool], completed_later=later)
 
 
-def offers(node: Node, at: At = ("root",), offered: tuple[str, ...] = ()) -> Iterator[Offer]:
-    """Every node of a tree with what its place offers."""
+def offers(node: Node, at: At = ("root",), offered: tuple[str, ...] = (), base: At | None = None) -> Iterator[Offer]:
+    """Every node of a tree with what its place offers. The places of its parts are counted from ``base``, else from it."""
     yield at, node, offered
     of = {part.place: part for part in node.parts()}
     for where, inner in inner_nodes(node):
-        below, part = (*at, *where.split(".")), of.get(where)
+        below, part = (*(base or at), *where.split(".")), of.get(where)
         own = part.offers if part else offered
         # ``^``: and what the pattern was offered itself.
-        yield from offers(inner, below, tuple(name for one in own for name in (offered if one == "^" else (one,))))
+        names = tuple(name for one in own for name in (offered if one == "^" else (one,)))
+        yield from offers(inner, below, names, (base or at) if part and part.outer else None)
 
 
 def _references(at: At, node: CallNode, offered: list[str]) -> Findings:

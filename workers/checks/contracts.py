@@ -20,6 +20,8 @@ from workflows.teams.tree import (
     AgentNode,
     CallNode,
     ConstantFallback,
+    FanOutNode,
+    HierarchyNode,
     Node,
     NodeBase,
     PersonNode,
@@ -64,6 +66,8 @@ def _schemas(view: TeamView) -> Iterator[tuple[At, str, Schema]]:
             yield (*place.at, "input"), f"the node {node_name(place.node)!r}", place.node.input
         if isinstance(place.node, PersonNode) and place.node.answer is not None:
             yield (*place.at, "answer"), f"the person {place.node.name!r}", place.node.answer
+        if isinstance(place.node, FanOutNode) and place.node.answer is not None:
+            yield (*place.at, "answer"), f"the fan-out {place.node.name!r}", place.node.answer
 
 
 def _stages(view: TeamView, place: Place, node: PipelineNode) -> Findings:
@@ -116,10 +120,21 @@ def _own(view: TeamView, node: Node, who: str, given: list[tuple[str, Schema]]) 
             yield from given
         case PipelineNode():
             yield from _made(view, node.stages[-1], who, [])
-        case SupervisorNode(gate=None, synthesis=None):
-            yield who, _RESULTS
-        case SupervisorNode(gate=None, synthesis=synthesis) if synthesis:
-            yield from _made(view, synthesis, who, [])
+        case FanOutNode():
+            yield from _made(view, node.reducer, who, []) if node.reducer else _reduced(node, who)
+        case HierarchyNode() | SupervisorNode(gate=None):
+            whole = node.tiers[0].summary if isinstance(node, HierarchyNode) else node.synthesis
+            yield from _made(view, whole, who, []) if whole else [(who, _RESULTS)]
+
+
+def _reduced(node: FanOutNode, who: str) -> Iterator[tuple[str, Schema]]:
+    match node.reduce:
+        case "vote":
+            yield who, {"type": "object"}
+        case "rank":
+            yield who, {"type": "array", "items": {"type": "object", "required": ["branch", "score", "output"]}}
+        case "collect":
+            yield who, {"type": "array" if node.each else "object"}
 
 
 @cache
@@ -186,7 +201,9 @@ def _committed(place: Place) -> tuple[list[str], bool, bool]:
     for above in place.chain:
         if isinstance(above.node, PipelineNode) and inner.role == "stages":
             keys += [node_key(stage) for stage in above.node.stages[: int(inner.at[-1])]]
-        supervised = supervised or isinstance(above.node, SupervisorNode)
+        if inner.part:
+            keys += [part.key for part in above.node.parts() if part.key and part.place in inner.part.before]
+        supervised = supervised or isinstance(above.node, SupervisorNode | HierarchyNode)
         is_open = is_open or inner.role == "nodes"
         inner = above
     return keys, supervised, is_open

@@ -55,8 +55,21 @@ class Place:
 
     @property
     def is_same(self) -> bool:
-        """Whether it is the node above it on another tier, which nobody has written a second time."""
-        return self.role == "fallback" and self.above is not None and isinstance(self.above.node.fallback, TierFallback)
+        """Whether it is written elsewhere: the node above it on another tier, whom a manager escalates to."""
+        if self.above is None:
+            return False
+        same = isinstance(self.above.node.fallback, TierFallback) if self.role == "fallback" else self.above.is_outer
+        return same and self.role in {"fallback", "escalate"}
+
+    @property
+    def is_outer(self) -> bool:
+        """Whether the places of its parts are counted from the pattern above it."""
+        return self.part is not None and self.part.outer
+
+    @property
+    def base(self) -> At:
+        """Where the places of its parts are counted from."""
+        return self.above.base if self.is_outer and self.above else self.at
 
     @property
     def label(self) -> str:
@@ -113,10 +126,14 @@ def _places(team: TeamSpec, place: Place) -> Iterator[Place]:
     others = owners(team, node.agent)[1:] if isinstance(node, AgentNode) else ()
     yield replace(place, parts=(*parts, "to", max(others, key=len))) if others else place
     of = {part.place: part for part in node.parts()}
+    longest = max((_path(part) for part in of.values()), key=len, default="")
     for where, inner in inner_nodes(node):
         below, part = tuple(where.split(".")), of.get(where)
         # What a step's path gets on the way to a node: the longest that it may be.
-        path = (
-            part.step or f"{part.role}.1000" if part else "escalate.person" if where == "escalate" else where
-        ).split("/")
-        yield from _places(team, Place((*place.at, *below), inner, (*parts, *path), place, below[0], part))
+        path = _path(part) if part else f"{longest}/escalate.person" if where == "escalate" else where
+        at, role = (*place.base, *below), part.role if part else where
+        yield from _places(team, Place(at, inner, (*parts, *path.split("/")), place, role, part))
+
+
+def _path(part: Part) -> str:
+    return part.step or f"{part.role}.1000"

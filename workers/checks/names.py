@@ -49,7 +49,7 @@ def names(view: TeamView) -> Findings:
 
 
 def _twice(view: TeamView) -> Findings:
-    named = [place for place in view.places if not isinstance(place.node, AgentNode)]
+    named = [place for place in view.places if not isinstance(place.node, AgentNode) and not place.is_same]
     count = Counter([*(node_name(place.node) for place in named), *view.team.agents])
     told = set()
     for place in reversed(named):  # the later one is the mistake

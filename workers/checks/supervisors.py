@@ -2,7 +2,8 @@
 
 from workers.checks.findings import Finding, Findings, Place, TeamView
 from workers.checks.names import not_known
-from workflows.teams.bounds import CHILD_EVENTS, dispatches
+from workflows.teams.bounds import CHILD_EVENTS
+from workflows.teams.kinds.supervisor import dispatches
 from workflows.teams.tree import SupervisorNode
 
 MAX_EVENTS = 10_000

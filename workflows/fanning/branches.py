@@ -12,84 +12,58 @@ from contextlib import suppress
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
-
     from activities.contracts.failures import FailureKind
     from activities.errors import ContractViolated
     from workflows.contracts import RunResult, RunStatus
-    from workflows.deadlines import after, earliest
     from workflows.failures import failure_of, stop_if_requested
-    from workflows.fanning import batches, prompts
-    from workflows.fanning.reducers import Answer, unfit
+    from workflows.fanning.asks import Asks
+    from workflows.fanning.batches import items_of
+    from workflows.fanning.outcome import Outcome
     from workflows.fanning.slots import Job, Slot, jobs_of
     from workflows.pattern_work import Ask, PartFailed, PatternWork
-    from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode
 
-ENOUGH = "it was late: enough answers were there"
-NOT_NEEDED = "it was not begun: enough answers were there"
-NO_TIME = "it was not begun: the time for the branches was over"
-LEFT_OUT = "it was left out"
+ENOUGH = "enough answers were there"
+HOPELESS = "so many had failed that there would not have been enough"
+NO_TIME = "the time for the branches was over"
+_LOOK = "look at its branches (ostinato show), or lower at_least"
 
 
 class Branches:
-    """The branches of one fan-out, and what they come to."""
+    """The branches of one fan-out at work."""
 
     def __init__(self, work: PatternWork[FanOutNode], slots: Sequence[Slot]) -> None:
-        self._work, self._node, self.slots = work, work.node, slots
+        self._work, self._node = work, work.node
+        self.outcome = Outcome(slots, work.node.wanted(len(slots)), races=work.node.at_least != "all")
+        self._asks = Asks(work)
         self._waiting = deque(jobs_of(work.node, slots))
-        self._found: dict[str, JsonValue] = {}
-        self.lost: dict[str, str] = {}
-        """Slots without an answer, and why."""
-        self.failed: dict[str, RunResult] = {}
-        """Those of them whose step failed."""
-        self._jobs: dict[str, Job] = {}
-        self.wanted = work.node.wanted(len(slots))
-        self._races = work.node.at_least != "all"
+        self._failed: list[tuple[Job, str, Ask, RunResult]] = []
+        """Steps that failed, with their names and what they were to do."""
         self._closed = False
         """What is at work has no use any more."""
-        self._error: BaseException | None = None
-        begun = work.frame.started_at
-        self._end = earliest(work.deadline, after(begun, work.node.branch_seconds))
+        self._error: Exception | None = None
 
-    @property
-    def answers(self) -> list[Answer]:
-        """The answers that are there, in the order of the branches."""
-        return [
-            Answer(slot.name, self._found[slot.name], slot.index, slot.item)
-            for slot in self.slots
-            if slot.name in self._found
-        ]
-
-    @property
-    def first(self) -> str:
-        """Which branch answered first; empty: none has."""
-        return next(iter(self._found), "")
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether there are as many answers as are waited for."""
-        return len(self._found) >= self.wanted
-
-    async def run(self) -> None:
+    async def run(self) -> Outcome:
         """Run them until enough answers are there, or no more can come. Nothing is under way when it ends.
 
         Raises:
             PartFailed: the fan-out's own budget gave out, and is to fail it then.
             CancelledError: the run was stopped.
         """
-        limit = min(self._node.max_parallel, len(self._waiting))
-        at_work = [asyncio.ensure_future(self._one_after_the_other()) for _ in range(limit)]
+        at_work = [
+            asyncio.ensure_future(self._one_after_the_other())
+            for _ in range(min(self._node.max_parallel, len(self._waiting)))
+        ]
 
         def ended() -> bool:
             return all(task.done() for task in at_work)
 
         try:
-            await workflow.wait_condition(lambda: ended() or not self._goes_on())
-            grace = min(self._node.grace_seconds, self._work.seconds_left)
-            if not ended() and not self._is_hopeless() and not self._error and grace > 0:
+            await workflow.wait_condition(lambda: ended() or not self._goes_on)
+            if not ended() and self.outcome.is_enough and self._node.grace_seconds and not self._is_over:
                 with suppress(TimeoutError):
-                    await workflow.wait_condition(ended, timeout=grace)
+                    grace = min(self._node.grace_seconds, max(0.0, self._asks.end - workflow.time()))
+                    await workflow.wait_condition(lambda: ended() or self._is_over, timeout=grace)
         finally:
             self._closed = True
             for task in at_work:
@@ -98,54 +72,119 @@ class Branches:
         stop_if_requested()
         if self._error:
             raise self._error
-        self._work.check_budget(self._work.results)
+        self._work.check_budget(result for *_, result in self._failed)
         for job in self._waiting:
-            self._lose(job.slots, NO_TIME if self._is_late() else NOT_NEEDED)
-        if self._races:
-            await self._ask_people()
+            self._lose(job.slots, f"it was not begun, as {NO_TIME if self._is_late else self._why}")
+        if self.outcome.races:
+            await self._people_stand_in()
+        return self.outcome
 
+    def check_enough(self) -> None:
+        """Refuse to make an answer of too few, or of none at all where all that were begun failed.
+
+        Raises:
+            PartFailed: with the failure of the first branch that failed.
+        """
+        outcome, node = self.outcome, self._node
+        if outcome.is_enough or (outcome.answers and not outcome.races):
+            return
+        if not outcome.races and not self._failed and not self._is_late:
+            return  # every one of them may be left out, and was
+        wanted = f"{outcome.wanted} are waited for" if outcome.races else "none of them in time, or as it should"
+        said = f"{outcome.count}: {wanted}"
+        failures = [result.failure for *_, result in self._failed if result.failure]
+        if failures:
+            failure = failures[0].model_copy(update={"message": f"{said}. {failures[0].message}"[:1000]})
+        else:
+            error = self._work.too_late(said) if self._is_late else ContractViolated(said, fix=_LOOK)
+            failure = failure_of(error, agent=node.name, step=self._work.frame.path)
+        raise PartFailed(RunResult(status=RunStatus.FAILED, failure=failure))
+
+    @property
     def _goes_on(self) -> bool:
         """Whether another step has any use."""
-        if self._error or self._work.frame.halted or self._is_hopeless():
-            return False
-        return not self._races or not self.is_enough
+        enough = self.outcome.races and self.outcome.is_enough
+        return not (self._is_over or self._is_hopeless or enough)
 
+    @property
+    def _is_over(self) -> bool:
+        return self._error is not None or self._work.frame.halted is not None
+
+    @property
     def _is_hopeless(self) -> bool:
         """Whether so many were lost that the others cannot make it any more. A person may stand in for some."""
-        return self._races and not self._node.escalate and len(self.slots) - len(self.lost) < self.wanted
+        return self.outcome.races and self.outcome.is_hopeless and self._node.escalate is None
 
+    @property
     def _is_late(self) -> bool:
-        return self._end is not None and workflow.time() >= self._end
+        return workflow.time() >= self._asks.end
+
+    @property
+    def _why(self) -> str:
+        """Why nothing more is begun, and what is at work is ended."""
+        return HOPELESS if self._is_hopeless else ENOUGH
 
     async def _one_after_the_other(self) -> None:
-        while self._waiting and self._goes_on() and not self._is_late():
+        while self._waiting and self._goes_on and not self._is_late and not self._closed:
             job = self._waiting.popleft()
             try:
                 await self._do(job)
             except asyncio.CancelledError:
                 stop_if_requested()
-                self._lose(job.slots, ENOUGH)
-            except Exception as error:  # noqa: BLE001 -- it is raised when the others have ended
+                self._end_late(job)
+                return
+            except Exception as error:  # it is raised when all others have ended
                 self._error = self._error or error
 
     async def _do(self, job: Job) -> None:
-        if self._node.batch > 1 and job.place == "each":
-            await self._do_batch(job)
-        else:
-            self._note(job, await self._run(job, job.step, self._ask(job)))
+        left, ask = job.slots, self._asks.of(job, job.slots)
+        left = self._note(job, job.step, left, ask, await self._run(job, job.step, ask))
+        if left and self._asks.is_batch(job) and self._goes_on and not self._is_late:
+            step, ask = f"{job.step}.2", self._asks.of(job, left)
+            self._work.frame.decide(
+                f"{job.step} lacks {', '.join(slot.name for slot in left)}: they are asked for again"
+            )
+            left = self._note(job, step, left, ask, await self._run(job, step, ask))
+        self._lose(left, "the answer to its batch does not have it")
 
     async def _run(self, job: Job, step: str, ask: Ask) -> RunResult:
-        self._jobs[job.step] = job
-        return await self._work.run(job.place, step, ask, escalate=not self._races)
+        return await self._work.run(job.place, step, ask, escalate=not self.outcome.races)
 
-    def _ask(self, job: Job) -> Ask:
-        """What a branch is to do."""
-        part, (slot,) = self._work.parts[job.place], job.slots
-        bounds = Ask(until=self._end, punctual=self._races, accept=self._fitting)
-        if slot.index is None:
-            return Ask(given=self._work.given, key=part.key, **_bounds(bounds))
-        # Only what is named goes along: a nested workflow's input holds all that it is given.
-        names = declared(part.node)
-        offered: dict[str, JsonValue] = {"item": slot.item, "index": slot.index}
-        inputs = {name: value for name, value in offered.items() if name in names}
-        return Ask(given=slot.item, inputs=inputs, **_bounds(bounds))
+    def _note(self, job: Job, step: str, slots: Sequence[Slot], ask: Ask, result: RunResult) -> tuple[Slot, ...]:
+        """Keep what a step has come to; the slots that it neither filled nor lost."""
+        if result.status is RunStatus.FAILED:
+            kind = result.failure.kind if result.failure else None
+            if self._closed and kind is FailureKind.CANCELLED:
+                self._end_late(job)
+            else:
+                self._failed.append((job, step, ask, result))
+                self._lose(slots, f"it failed: {result.failure.message if result.failure else 'it gave no reason'}")
+        elif result.status is RunStatus.PARTIAL and result.output is None:
+            self._lose(slots, "it was left out")
+        elif self._asks.is_batch(job):
+            found, remarks = items_of(result.output, slots, self._asks.unfit)
+            for remark in remarks:
+                self._work.frame.decide(f"{step}: {remark}")
+            for name, output in found.items():
+                self.outcome.found(name, output)
+            return tuple(slot for slot in slots if slot.name not in found)
+        else:
+            self.outcome.found(slots[0].name, result.output)
+        return ()
+
+    def _end_late(self, job: Job) -> None:
+        self._lose(job.slots, f"it was late and was ended, as {self._why}")
+
+    def _lose(self, slots: Sequence[Slot], why: str) -> None:
+        for slot in slots:
+            self.outcome.lose(slot.name, why)
+
+    async def _people_stand_in(self) -> None:
+        """Where too few are there, a person is asked for those that failed, one after the other."""
+        for job, step, ask, failed in self._failed:
+            if self.outcome.is_enough or self._is_over:
+                return
+            said = await self._work.escalated(job.place, step, ask, failed)
+            if said is not failed:
+                open_ = [slot for slot in job.slots if slot.name in self.outcome.lost]
+                self._note(job, step, open_, ask, said)

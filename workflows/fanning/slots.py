@@ -67,9 +67,7 @@ def jobs_of(node: FanOutNode, slots: Sequence[Slot]) -> list[Job]:
     if node.batch == 1:
         return [Job("each", slot.name, (slot,)) for slot in slots]
     starts = range(0, len(slots), node.batch)
-    return [
-        Job("each", f"b{number}", tuple(slots[at : at + node.batch])) for number, at in enumerate(starts, start=1)
-    ]
+    return [Job("each", f"b{number}", tuple(slots[at : at + node.batch])) for number, at in enumerate(starts, start=1)]
 
 
 def _items(work: PatternWork[FanOutNode]) -> list[JsonValue]:

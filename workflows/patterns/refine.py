@@ -81,6 +81,8 @@ async def _without_consent(work: PatternWork[RefineNode], best: Draft, count: in
         return answer.output
     if answer and answer.failure and answer.failure.kind is FailureKind.NOT_ALLOWED:
         raise PartFailed(answer)
+    if answer and answer.failure:
+        work.missing.append(f"nobody decided on the drafts: {answer.failure.message}"[:1000])
     if work.node.at_cap == "fail":
         raise LimitExceeded(
             f"{said}: {next(iter(best.problems), 'no reason was given')}"[:600],

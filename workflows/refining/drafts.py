@@ -1,11 +1,12 @@
 """The drafts of a refinement: who writes the next one, what the editor said of each, and which is the best."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
+    from pydantic import Field, JsonValue, ValidationError
 
     from activities.contracts.base import WireModel
     from activities.contracts.messages import ThreadRef
@@ -36,6 +37,14 @@ class Draft(WireModel):
     def rank(self) -> tuple[bool, float, int]:
         """How good it is: what nobody judged comes last, of two alike the later one is better."""
         return self.judged, self.score, self.number
+
+
+class Judgement(WireModel):
+    """What an editor answers."""
+
+    accepted: bool
+    score: Annotated[float, Field(ge=0, le=1)]
+    problems: tuple[str, ...] = ()
 
 
 class Drafts:
@@ -141,17 +150,20 @@ class Drafts:
             "iteration": draft.number,
         }
         ask = Ask(prompts.for_editor(goal, criteria, draft.value), given, inputs)
-        said = (await self._run("editor", f"review-{draft.number}", ask)).output
-        if not isinstance(said, dict):
-            self._work.frame.decide(f"draft {draft.number} was not judged")
+        result = await self._run("editor", f"review-{draft.number}", ask)
+        try:
+            said = Judgement.model_validate(result.output)
+        except ValidationError:
+            why = (
+                "the editor was left out" if result.output is None else "what stands in for the editor is no judgement"
+            )
+            self._work.missing.append(f"draft {draft.number} was not judged: {why}")
             return draft
-        score, least = float(str(said["score"])), self._node.accept_score
-        accepted = bool(said["accepted"]) or (least is not None and score >= least)
-        listed = said["problems"] if isinstance(said["problems"], list) else []
+        least = self._node.accept_score
+        accepted = said.accepted or (least is not None and said.score >= least)
         verdict = "accepted" if accepted else "not accepted"
-        self._work.frame.decide(f"draft {draft.number} was {verdict}, with score {score:g}")
-        judgement = {"judged": True, "accepted": accepted, "score": score, "problems": tuple(map(str, listed))}
-        return draft.model_copy(update=judgement)
+        self._work.frame.decide(f"draft {draft.number} was {verdict}, with score {said.score:g}")
+        return draft.model_copy(update={**said.__dict__, "judged": True, "accepted": accepted})
 
     async def _run(self, place: str, step: str, ask: Ask) -> RunResult:
         result = await self._work.run(place, step, ask)

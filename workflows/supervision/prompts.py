@@ -13,19 +13,28 @@ MAX_SHOWN = MAX_TEXT * 3 // 4
 
 
 def for_worker(goal: str, subtask_id: str, subtask: SubtaskSpec) -> str:
-    """A subtask, with the goal that it serves."""
-    parts = [subtask.task, f"This is subtask {subtask_id} of a larger goal; do this subtask only. The goal: {goal}"]
+    """A subtask, with the goal that it serves; without one it says all there is to know."""
+    which = f"This is subtask {subtask_id} of a larger goal; do this subtask only."
+    parts = [subtask.task, f"{which} The goal: {goal}" if goal else f"{which} It is complete in itself."]
     if subtask.input is not None:
         parts.append(f"Input:\n{_json(subtask.input)}")
     return _bounded("\n\n".join(parts))
 
 
-def for_planner(goal: str, workers: Mapping[str, WorkerSpec], room: int) -> str:
-    """The first decomposition."""
+def for_planner(goal: str, workers: Mapping[str, WorkerSpec], room: int, *, tells_goal: bool = True) -> str:
+    """The first decomposition.
+
+    Args:
+        goal: what is to be broken down.
+        workers: who there is, by type.
+        room: subtasks at most.
+        tells_goal: whether workers are told the goal too.
+    """
+    seen = "its own subtask and the goal" if tells_goal else "its own subtask, and does not know the goal"
     types = "\n".join(f"- {name}: {worker.description or 'no description'}" for name, worker in workers.items())
     return _bounded(
         f"{goal}\n\nBreak this goal down into at most {room} subtasks that can be worked on side by side, each complete"
-        f" in itself: a worker sees nothing but its own subtask and the goal. Worker types:\n{types}"
+        f" in itself: a worker sees nothing but {seen}. Worker types:\n{types}"
     )
 
 
@@ -51,6 +60,16 @@ def for_correction(problems: Iterable[str]) -> str:
     """What the gate has against a draft."""
     listed = "\n".join(f"- {problem}" for problem in problems)
     return _bounded(f"Your answer cannot be used as it is:\n{listed}\nAnswer again, whole and corrected.")
+
+
+def whole_again(prompt: str, draft: JsonValue, correction: str) -> str:
+    """A correction for somebody who does not remember the draft: all that there is to know."""
+    return _bounded(f"{prompt}\n\nAn earlier answer:\n{_json(draft)}\n\n{correction}")
+
+
+def for_a_person(goal: str) -> str:
+    """A draft that nothing else lets through."""
+    return _bounded(f"May this draft be the answer? The goal: {goal}")
 
 
 def for_review(goal: str, draft: JsonValue) -> str:

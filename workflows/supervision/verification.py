@@ -1,4 +1,4 @@
-"""Verification: a draft is synthesised, reviewed, and let through by a gate, or sent back."""
+"""Verification: a draft is synthesised, reviewed, and let through by a gate, sent back, or put to a person."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,17 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, JsonValue, ValidationError
 
-    from activities.contracts.base import Line
-    from activities.errors import ConfigurationInvalid, ContractViolated
-    from workflows.contracts import RunResult, RunStatus, Task
-    from workflows.frame import Frame
-    from workflows.nodes import run_node
-    from workflows.phases import PhaseClock
+    from activities.contracts.base import Line, Schema
+    from activities.errors import ConfigurationInvalid, ContractViolated, OstinatoError
+    from workflows.contracts import RunResult, RunStatus
+    from workflows.failures import failure_of
+    from workflows.pattern_work import PartFailed
     from workflows.supervision import prompts
-    from workflows.supervision.decomposition import StepFailed
-    from workflows.supervision.dispatch import Subtask
-    from workflows.teams.tree import CallNode, Node, SupervisorNode
+    from workflows.supervision.lead import Lead
+    from workflows.supervision.subtasks import Subtask
+    from workflows.teams.tree import AgentNode
+
+Values = dict[str, JsonValue]
 
 
 class GateDecision(BaseModel):
@@ -30,27 +31,26 @@ class GateDecision(BaseModel):
 
 
 class Verification:
-    """Makes the supervisor's output of its results. ``results`` are the steps' own, in their order."""
+    """Makes the supervisor's output of its results."""
 
-    def __init__(self, frame: Frame, node: SupervisorNode, goal: str, clock: PhaseClock) -> None:
-        self._frame, self._node, self._goal, self._clock = frame, node, goal, clock
-        self.results: list[RunResult] = []
-        self.missing: list[str] = []
+    def __init__(self, lead: Lead) -> None:
+        self._lead, self._work, self._node, self._clock = lead, lead.work, lead.node, lead.clock
 
-    async def output(self, subtasks: Sequence[Subtask], missing: Sequence[str]) -> JsonValue:
+    async def output(self, subtasks: Sequence[Subtask]) -> JsonValue:
         """The output; the results as they are where the time for more ran out.
 
         Raises:
-            StepFailed: the synthesis or the gate failed.
-            ContractViolated: the gate does not accept the last draft.
+            PartFailed: the synthesis or the gate failed, or the gate does not accept the last draft.
         """
         results: list[JsonValue] = [dict(subtask.whole()) for subtask in subtasks]
+        if self._node.synthesis is None:
+            return results
         try:
-            return await self._verified(subtasks, results, missing)
-        except (StepFailed, ContractViolated):
+            return await self._verified(subtasks, results, list(self._work.missing))
+        except PartFailed:
             if not self._clock.ran_out(self._clock.synthesis):
                 raise
-            self.missing.append(
+            self._work.missing.append(
                 f"the synthesis did not end within its {self._clock.seconds[2]:g} s: the results are as they came"
             )
             return results
@@ -58,57 +58,102 @@ class Verification:
     async def _verified(
         self, subtasks: Sequence[Subtask], results: list[JsonValue], missing: Sequence[str]
     ) -> JsonValue:
-        inputs: dict[str, JsonValue] = {
-            "input": self._frame.task.inputs.get("input"),
+        inputs: Values = {
+            "input": self._work.given,
             "results": results,
-            "missing": [*self._frame.run.missing, *missing],
+            "missing": [*self._work.frame.run.missing, *missing],
         }
-        if self._node.synthesis is None:
-            return results
-        prompt = prompts.for_synthesis(self._goal, [subtask.report() for subtask in subtasks], missing)
-        task, gate = Task(prompt=prompt, inputs=inputs), self._node.gate
+        first = prompts.for_synthesis(self._work.goal, [subtask.report() for subtask in subtasks], missing)
+        ask = self._lead.ask(first, self._clock.synthesis, inputs=inputs)
         number = 0
         while True:
             number += 1
-            draft = await self._step(self._node.synthesis, "synthesis", number, task)
-            if gate is None:
+            step = f"synthesis-{number}"
+            place = self._lead.place("synthesis")
+            draft = await self._work.run(place, step, ask, escalate=False)
+            failed = draft.status is RunStatus.FAILED
+            if failed and not self._clock.ran_out(ask.until):
+                draft = await self._work.escalated(place, step, ask, draft, answers=self._contract)
+            if draft.status is RunStatus.FAILED:
+                raise PartFailed(draft)
+            if self._node.gate is None:
                 return draft.output
-            final = number == self._node.corrections + 1
-            decision = await self._decide(gate, number, {**inputs, "draft": draft.output, "final": final})
-            if decision.accepted:
+            # What a person wrote does not go back to the synthesis, which has failed of it.
+            final = failed or number == self._node.corrections + 1
+            decision, refused = await self._decide(number, {**inputs, "draft": draft.output, "final": final})
+            if decision.accepted and refused is None:
                 return decision.output
-            if final:
-                why = next(iter(decision.problems), "it says no reason")
-                raise ContractViolated(
-                    f"the gate {gate.name!r} does not accept the last answer: {why}"[:1000],
-                    fix="look at the drafts with ostinato show RUN --step STEP, and mend the writer or the gate",
-                )
-            task = Task(prompt=prompts.for_correction(decision.problems), inputs=inputs, thread=draft.thread)
+            if final or refused:
+                return await self._put_to_a_person(number, draft.output, decision, refused)
+            correction = prompts.for_correction(decision.problems)
+            if draft.thread is None:  # nobody remembers what it is about
+                correction = prompts.whole_again(first, draft.output, correction)
+            ask = self._lead.ask(correction, self._clock.synthesis, inputs=inputs, thread=draft.thread)
 
-    async def _decide(self, gate: CallNode, number: int, inputs: dict[str, JsonValue]) -> GateDecision:
-        review: JsonValue = None
-        if self._node.review:
-            prompt = prompts.for_review(self._goal, inputs["draft"])
-            try:
-                task = Task(prompt=prompt, inputs=inputs)
-                review = (await self._step(self._node.review, "review", number, task)).output
-            except StepFailed as failed:
-                # The gate decides without it, and the result says that nobody else has looked.
-                self.missing.append(f"the review of draft {number}: {failed}")
-        decision = await self._step(gate, "gate", number, Task(prompt=self._goal, inputs={**inputs, "review": review}))
+    async def _decide(self, number: int, inputs: Values) -> tuple[GateDecision, RunResult | None]:
+        """What the gate says; where it failed or says nothing that can be used, its failed result too."""
+        gate, step = self._node.gate, f"gate-{number}"
+        review = await self._review(number, inputs) if self._node.review else None
+        ask = self._lead.ask(self._work.goal, self._clock.synthesis, inputs={**inputs, "review": review})
+        said = await self._work.run(self._lead.place("gate"), step, ask, escalate=False)
+        if said.status is RunStatus.FAILED:
+            return GateDecision(accepted=False), said
         try:
-            return GateDecision.model_validate(decision.output)
+            return GateDecision.model_validate(said.output), None
         except ValidationError as error:
-            raise ConfigurationInvalid(
-                f"the gate {gate.tool!r} does not answer as a gate: {error.errors()[0]['msg']}",
+            unread = ConfigurationInvalid(
+                f"the gate {gate.tool if gate else ''!r} does not answer as a gate: {error.errors()[0]['msg']}",
                 fix="return {accepted, problems, output}",
-            ) from error
+            )
+            return GateDecision(accepted=False), self._failed(step, unread)
 
-    async def _step(self, node: Node, role: str, number: int, task: Task) -> RunResult:
-        part = f"{role}-{number}"
-        task = self._clock.bounded(task, self._clock.synthesis)
-        result = await run_node(self._frame.step(part), node, task.model_copy(update={"key": part}))
-        self.results.append(result)
-        if result.status is RunStatus.FAILED:
-            raise StepFailed(result)
-        return result
+    async def _review(self, number: int, inputs: Values) -> JsonValue:
+        ask = self._lead.ask(prompts.for_review(self._work.goal, inputs["draft"]), self._clock.synthesis, inputs=inputs)
+        said = await self._work.run(self._lead.place("review"), f"review-{number}", ask, escalate=False)
+        if said.status is RunStatus.FAILED:
+            # The gate decides without it, and the result says that nobody else has looked.
+            why = said.failure.message if said.failure else "it failed"
+            self._work.missing.append(f"the review of draft {number}: {why}"[:1000])
+        return said.output
+
+    async def _put_to_a_person(
+        self, number: int, draft: JsonValue, decision: GateDecision, refused: RunResult | None
+    ) -> JsonValue:
+        """A draft that nobody else lets through: a person's word on it is the last one.
+
+        Raises:
+            PartFailed: nobody is asked, or says no.
+        """
+        step, problems = f"gate-{number}", tuple(decision.problems)
+        if refused is None:
+            name = self._node.gate.name if self._node.gate else ""
+            why = next(iter(problems), "it says no reason")
+            rejected = ContractViolated(
+                f"the gate {name!r} does not accept the last answer: {why}"[:1000],
+                fix="look at the drafts with ostinato show RUN --step STEP, and mend the writer or the gate",
+            )
+            refused = self._failed(step, rejected)
+        if self._clock.ran_out(self._clock.synthesis):
+            raise PartFailed(refused)
+        ask = self._lead.ask(
+            prompts.for_a_person(self._work.goal),
+            self._clock.synthesis,
+            given=draft,
+            reasons=problems[:8],
+            key=f"draft-{number}",
+        )
+        said = await self._work.escalated(self._lead.place("gate"), step, ask, refused, answers=self._contract)
+        if said is refused:
+            raise PartFailed(refused)
+        return said.output
+
+    @property
+    def _contract(self) -> Schema | None:
+        """What a draft has to look like, where that is known."""
+        node, team = self._node.synthesis, self._work.frame.run.team
+        agent = team.agents.get(node.agent) if isinstance(node, AgentNode) else None
+        return agent.output.schema_ if agent and agent.output else None
+
+    def _failed(self, step: str, error: OstinatoError) -> RunResult:
+        failure = failure_of(error, agent=self._node.name, step=self._work.frame.step(step).path)
+        return RunResult(status=RunStatus.FAILED, failure=failure)

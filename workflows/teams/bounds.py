@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from activities.contracts.people import Asking
 from workflows.contracts import NodePlan
 from workflows.policies import tool_schedule_to_close
-from workflows.teams.kinds.supervisor import tries
 from workflows.teams.routes import owners, stand_in
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
     Node,
     NodeBase,
+    Part,
     PatternBase,
     PersonNode,
     PipelineNode,
@@ -147,32 +147,24 @@ def runs_inline(team: TeamSpec, node: Node) -> bool:
 
 def inline_places(team: TeamSpec, node: PatternBase) -> frozenset[str]:
     """The places of a pattern whose single step runs inside its workflow: in order, as long as its history has room."""
-    parts = node.parts()
-    room = PATTERN_EVENTS - sum(part.most for part in parts) * CHILD_EVENTS
+    groups: dict[str, list[Part]] = {}
+    for part in node.parts():
+        groups.setdefault(part.group or f" {part.place}", []).append(part)
+    times = {name: node.times(name) if parts[0].group else parts[0].most for name, parts in groups.items()}
+    room = PATTERN_EVENTS - sum(times.values()) * CHILD_EVENTS
     inline = set()
-    for part in parts:
-        more = part.most * (_events(team, part.node) - CHILD_EVENTS)
-        if runs_inline(team, part.node) and more <= room:
-            inline.add(part.place)
-            room -= max(0, more)
+    for name, parts in groups.items():
+        taken = 0
+        # Any of a group may be the one that is run each time: the largest that runs inside is what it costs.
+        for part in sorted(parts, key=lambda part: _events(team, part.node)):
+            more = max(0, times[name] * (_events(team, part.node) - CHILD_EVENTS))
+            if runs_inline(team, part.node) and more <= room:
+                inline.add(part.place)
+                taken = more
+        room -= taken
     return frozenset(inline)
 
 
 def _events(team: TeamSpec, node: Node) -> int:
     """Of a node and what stands in for it: that runs in the same workflow."""
     return events(team, node) + (_events(team, node.fallback) if isinstance(node.fallback, NodeBase) else 0)
-
-
-def inline_types(team: TeamSpec, node: SupervisorNode) -> frozenset[str]:
-    """The worker types whose work runs inside the supervisor's workflow: all small ones, where all of it fits, or none."""
-    small = frozenset(name for name, worker in node.workers.items() if runs_inline(team, worker.node))
-    each = max((events(team, node.workers[name].node) for name in small), default=0)
-    return small if dispatches(node) * max(each, CHILD_EVENTS) <= PATTERN_EVENTS else frozenset()
-
-
-def dispatches(node: SupervisorNode) -> int:
-    """Attempts of subtasks that a supervisor makes at most, re-routed ones included."""
-    if node.subtasks:
-        named = [(spec.type, spec.attempts) for spec in node.subtasks if spec.type in node.workers]
-        return sum(tries(node, *one).total() for one in named)
-    return node.max_subtasks * max(tries(node, worker_type).total() for worker_type in node.workers)

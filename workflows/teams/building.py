@@ -28,6 +28,7 @@ from workflows.teams.tree import (
     Fallback,
     FanOutNode,
     HierarchyNode,
+    MonitorNode,
     NetworkNode,
     Node,
     NodeBase,
@@ -158,6 +159,18 @@ def plan(name: str, executors: Mapping[str, Node], **fields: Any) -> PlanNode:
 def network(name: str, peers: Mapping[str, Mapping[str, Any]], **fields: Any) -> NetworkNode:
     """Peers by name, each with its ``node`` and what it ``subscribes`` to."""
     return _made(NetworkNode, {"name": name, "peers": dict(peers), **fields})
+
+
+def monitor(
+    name: str,
+    node: Node,
+    *,
+    rules: Sequence[Mapping[str, Any]] = (),
+    judges: Sequence[Mapping[str, Any]] = (),
+    **fields: Any,
+) -> MonitorNode:
+    """A node whose actions are reviewed by rules and judges before they happen."""
+    return _made(MonitorNode, {"name": name, "node": node, "rules": list(rules), "judges": list(judges), **fields})
 
 
 def constant(value: JsonValue) -> ConstantFallback:

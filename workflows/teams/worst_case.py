@@ -16,12 +16,14 @@ from workflows.contracts import ModelRoute, NodePlan
 from workflows.policies import ATTEMPTS_BEFORE_FALLBACK, EMBED_ATTEMPTS, MODEL_ATTEMPTS, TOOL_ATTEMPTS
 from workflows.teams.kinds.supervisor import tries
 from workflows.teams.platform import own_tools
+from workflows.teams.reviews import most_reviews
 from workflows.teams.routes import owners, stand_in
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
     ConstantFallback,
     HierarchyNode,
+    MonitorNode,
     Node,
     Part,
     PatternBase,
@@ -66,6 +68,8 @@ def _own(team: TeamSpec, plans: Plans, node: Node) -> Amounts:
             return _supervisor(team, plans, node)
         case HierarchyNode():
             return _supervisor(team, plans, node.top)
+        case MonitorNode():
+            return _monitor(team, plans, node)
         case PatternBase():
             parts = _sum(_most(_each(team, plans, part) for part in group) for group in _groups(node))
             return parts + _comparisons(node)
@@ -90,6 +94,15 @@ def _groups(node: PatternBase) -> list[list[Part]]:
 
 def _each(team: TeamSpec, plans: Plans, part: Part) -> Amounts:
     return worst_case(team, plans, part.node).times(part.most)
+
+
+def _monitor(team: TeamSpec, plans: Plans, node: MonitorNode) -> Amounts:
+    """The node, and every judge as often as there are actions for it."""
+    judged = [
+        _agent(team, judge.judge, routes_of(plans, judge.judge)).times(most_reviews(team, node, judge))
+        for judge in node.judges
+    ]
+    return worst_case(team, plans, node.node) + _sum(judged)
 
 
 def _agents(team: TeamSpec, plans: Plans, node: AgentNode) -> Amounts:

@@ -49,6 +49,13 @@ class Request:
         """The prompt, taken apart."""
         return take_apart(self.prompt)
 
+    @property
+    def goal(self) -> str:
+        """What is asked for in the prompt."""
+        if self.reading.layout:
+            return self.reading.layout.task
+        return self.sections.under("goal", "question") or self.sections.task.partition("\n\n")[0] or self.prompt
+
     @cached_property
     def latest(self) -> str:
         """What was said last: the prompt, or what came after an answer."""

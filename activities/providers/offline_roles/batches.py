@@ -7,12 +7,11 @@ from typing import Any
 from activities.contracts.base import Schema
 from activities.contracts.messages import UserMessage
 from activities.providers.offline_evidence import Evidence, best, gather
-from activities.providers.offline_matching import choose
 from activities.providers.offline_material import plain_text, values_in
 from activities.providers.offline_prompts import objects
 from activities.providers.offline_reading import read
 from activities.providers.offline_remarks import without_instruction
-from activities.providers.offline_roles.base import Request, fields_of, items_of, options
+from activities.providers.offline_roles.base import Request, items_of
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_sections import described
 
@@ -39,20 +38,11 @@ class Batch:
             yield {self.name: given[:count]}
 
     def _one(self, text: str) -> Any:
-        task = self.request.sections.task
         told = {**described(self.request.instructions), **described(self.request.prompt)}
-        if labels := options(self.schema):
-            return choose({label: told.get(label, "") for label in labels}, text).name
-        chosen = {
-            name: choose({label: told.get(label, "") for label in options(field)}, text).name
-            for name, field in fields_of(self.schema).items()
-            if options(field)
-        }
-        reading = read([UserMessage(text=f"{task}\n\nInput:\n{text}")])
+        reading = read([UserMessage(text=f"{self.request.goal}\n\nInput:\n{text}")])
         found = best(gather(reading)) or [Evidence(text, "input", 1, cite="input")]
-        material = Material(reading.question, text, tuple(found), said=without_instruction(text))
-        value = fill(self.schema, material)
-        return value | chosen if isinstance(value, dict) else value
+        said = without_instruction(text)
+        return fill(self.schema, Material(reading.question, text, tuple(found), said=said, told=told, given=text))
 
 
 def recognise(request: Request) -> Batch | None:

@@ -3,16 +3,18 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from activities.providers.offline_evidence import Evidence, best, rank
+from activities.providers.offline_evidence import Evidence, rank
 from activities.providers.offline_matching import choose
 from activities.providers.offline_material import values_in
 from activities.providers.offline_prompts import entries
+from activities.providers.offline_reading import Document
 from activities.providers.offline_roles.base import Request, options
+from activities.providers.offline_sentences import plain, sentences
 from activities.providers.offline_values import denies
-from activities.providers.offline_words import content_roots, root, spoken
+from activities.providers.offline_words import VAGUE_WORDS, asked_words, content_roots, root, spoken
 from activities.text import words
 
 UNSURE = 0.6
@@ -21,6 +23,8 @@ SECOND_HAND = 0.9
 """What is left of somebody's confidence in the words of another."""
 BY_ROLE = 0.5
 """How much a sentence gains that speaks of what the debater's own instructions name."""
+NEARLY = 0.9
+"""Against the best sentence on the question, one that also names what the debater looks at."""
 ONE_REASON = 0.35
 """Doubt that one sentence leaves; with each further one it is that much less."""
 MAX_REASONS, MAX_REASON, MAX_POSITION, MAX_READ = 3, 500, 300, 12
@@ -28,7 +32,30 @@ _FOR_WORDS = "yes approve approved accept allow agree true keep grant ja"
 _FOR = frozenset(_FOR_WORDS.split())
 _AGAINST_WORDS = "no reject rejected refuse deny forbid disagree false drop nein not never"
 _AGAINST = frozenset(_AGAINST_WORDS.split())
-_RESTRICTS = re.compile(r"(?i)\b(?:forbidden|prohibited|refused|rejected|banned|illegal|verboten|ausgeschlossen)\b")
+_DUTIES = frozenset(
+    [
+        "argue",
+        "argument",
+        "arguments",
+        "confident",
+        "debate",
+        "debater",
+        "input",
+        "look",
+        "looks",
+        "one",
+        "position",
+        "positions",
+        "reason",
+        "reasons",
+        "sure",
+        "vote",
+        "votes",
+    ]
+)
+_RESTRICTS = re.compile(
+    r"(?i)\b(?:forbidden|prohibited|refused|rejected|banned|illegal|against|oppose[sd]?|objects?|dangerous|risky|too \w+|verboten|ausgeschlossen)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +101,16 @@ class Debater:
 
     def _own(self, evidence: Sequence[Evidence]) -> _View | None:
         """What its reading comes to."""
-        interest = content_roots(self.request.instructions)
-        heard = sorted(evidence, key=lambda item: -item.score * (1 + BY_ROLE * _share(item.quote, interest)))
+        interest = interest_in(self.request.instructions)
+        # What is to be decided on is asked in words that no document has: the bare ones are the second try.
+        evidence = evidence or rank(" ".join(asked_words(self.request.reading.question)), self._texts)
+        evidence = [*evidence, *of_interest(self.request.reading.question, interest, self._texts, evidence)]
+        top = max((item.score for item in evidence), default=0.0)
+        heard = sorted((_weighed(item, interest, top) for item in evidence), key=lambda item: -item.score)
+        # It speaks for what it is told to look at, where the documents have anything on that.
+        heard = [item for item in heard if _share(item.quote, interest)] or heard
         if not self.positions:
-            top = best(heard, 1) if heard else []
-            if not top:
+            if not heard:
                 return None
             position = _cut(heard[0].plain, MAX_POSITION)
             return _View(position, round(min(1.0, heard[0].coverage), 2), _reasons(heard[:MAX_REASONS]))
@@ -88,11 +120,9 @@ class Debater:
         """The declared position that most speaks for."""
         weights: defaultdict[str, float] = defaultdict(float)
         speaking: defaultdict[str, list[Evidence]] = defaultdict(list)
-        reading = self.request.reading
-        question = reading.question
-        texts = [*reading.documents, *reading.prompt]
+        question = self.request.reading.question
         also = (
-            [item for position in self.positions for item in rank(position, texts)]
+            [item for position in self.positions for item in rank(position, self._texts)]
             if not _sides(self.positions)
             else []
         )
@@ -111,6 +141,10 @@ class Debater:
         sure = weights[top] / (weights[top] + max(0.0, second)) * (1 - ONE_REASON / len(own))
         ordered = sorted(own, key=lambda item: -item.score)
         return _View(top, round(sure, 2), _reasons(ordered))
+
+    @property
+    def _texts(self) -> list[Document]:
+        return [*self.request.reading.documents, *self.request.reading.prompt]
 
     def _convinced(self, view: _View | None) -> _View | None:
         """The position of the others, where this one is unsure of its own and they have more to say for theirs."""
@@ -146,6 +180,31 @@ def recognise(request: Request) -> Debater | None:
     return Debater(tuple(options(fields["position"])), request, votes)
 
 
+def interest_in(instructions: str) -> set[str]:
+    """The roots of what a debater is told to look at."""
+    return content_roots(" ".join(word for word in spoken(instructions) if word not in VAGUE_WORDS | _DUTIES))
+
+
+def of_interest(
+    question: str, interest: set[str], texts: Sequence[Document], known: Sequence[Evidence]
+) -> list[Evidence]:
+    """Sentences that name something of the question and something of what a debater looks at, beside those known."""
+    asked = {root(word) for word in asked_words(question) if word not in VAGUE_WORDS} - interest
+    quotes = {item.quote for item in known}
+    top = max((item.score for item in known), default=1.0)
+    found: dict[str, Evidence] = {}
+    for document in texts:
+        for sentence in sentences(document.text, document.path, document.columns):
+            quote = document.text[sentence.start : sentence.end]
+            said = {root(word) for word in spoken(quote)}
+            if said & asked and said & interest and quote not in quotes:
+                line = document.line + document.text.count("\n", 0, sentence.start)
+                covered = round(len(said & asked) / len(asked), 2)
+                item = Evidence(quote, document.path, line, NEARLY * top, covered, page=document.page)
+                found.setdefault(quote, replace(item, claim=plain(quote, sentence.columns)))
+    return list(found.values())[:MAX_READ]
+
+
 def _sides(positions: Sequence[str]) -> tuple[str, str] | None:
     """The position for it and the one against it, where they are that."""
     pro = [position for position in positions if set(words(position)[:1]) & _FOR]
@@ -161,7 +220,12 @@ def _stands_for(quote: str, positions: Sequence[str], question: str) -> tuple[st
     choice = choose(dict.fromkeys(positions, ""), quote)
     if not choice.said:
         return "", 0.0
-    against = any(re.search(rf"(?i)\b(?:not|never|no|without|cannot|\w+n['\u2019]t)\b(?:\W+\w+){{0,3}}\W+{re.escape(word)}\b", quote) for word in choice.said)
+    against = any(
+        re.search(
+            rf"(?i)\b(?:not|never|no|without|cannot|\w+n['\u2019]t)\b(?:\W+\w+){{0,3}}\W+{re.escape(word)}\b", quote
+        )
+        for word in choice.said
+    )
     return choice.name, -choice.confidence if against else choice.confidence
 
 
@@ -171,6 +235,11 @@ def _view(vote: dict[str, Any]) -> _View | None:
         return None
     said = tuple(str(reason) for reason in reasons) if isinstance(reasons, list) else ()
     return _View(str(vote["position"]), float(confidence), said)
+
+
+def _weighed(item: Evidence, interest: set[str], top: float) -> Evidence:
+    share = _share(item.quote, interest)
+    return replace(item, score=max(item.score, NEARLY * top) * (1 + BY_ROLE * share)) if share else item
 
 
 def _share(quote: str, interest: set[str]) -> float:

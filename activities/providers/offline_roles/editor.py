@@ -46,7 +46,8 @@ def recognise(request: Request) -> Editor | None:
     if set(request.fields) != {"accepted", "score", "problems"}:
         return None
     sections = request.sections
-    draft = sections.under("draft", "drafts", "text", "result") or sections.given
+    shown = next((part.body for part in sections.parts if "draft" in part.words), None)
+    draft = sections.given if shown is None else shown
     return Editor(criteria_of(request), plain_text(as_value(draft)))
 
 

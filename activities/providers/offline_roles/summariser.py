@@ -1,5 +1,6 @@
 """Who makes one text of what others did: a judge of votes, a manager of results, an editor of branches."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from activities.providers.offline_sections import listed
 
 MAX_QUOTED = 8
 MAX_POSITION = 500
+_LACKS = ("missing", "lack", "lacks", "gaps")
+_DECIDED = re.compile(r"\n\nIt was debated\. Position: ([^\n]*)")
 _HANDED = ("results", "votes", "branches", "events", "findings", "outputs", "answers")
 
 
@@ -52,18 +55,16 @@ def recognise(request: Request) -> Summariser | None:
     if request.schema is not None or request.finds:
         return None
     sections = request.sections
-    material = sections.under(*_HANDED)
-    if not material and request.sections.given.startswith(("{", "[")):
-        material = request.sections.given
+    material = sections.given if sections.given.startswith(("{", "[")) else sections.under(*_HANDED, but=_LACKS)
     if not material:
         return None
-    missing = sections.under("missing", "lack", "lacks", "gaps")
+    missing = sections.under(*_LACKS)
     votes = list(entries(values_in(material), "position"))
-    position = _strongest(votes) if votes else ""
-    others = [str(vote["position"]) for vote in votes if not vote.get("abstain")] if votes else []
+    decided = _DECIDED.search(request.prompt)
+    position = decided[1][:MAX_POSITION] if decided else _strongest(votes)
+    others = [str(vote["position"]) for vote in votes if not vote.get("abstain")]
     minority = tuple(other[:MAX_POSITION] for other in dict.fromkeys(others) if other and other != position)
-    goal = request.reading.question or sections.task
-    return Summariser(goal, material, tuple(listed(missing)) if missing else (), position, minority)
+    return Summariser(request.goal, material, tuple(listed(missing)) if missing else (), position, minority)
 
 
 def _strongest(votes: Sequence[dict[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from activities.providers.offline_words import asked_words
 from activities.text import words
 
 MAX_ID = 40
+_OUTPUTS = re.compile(r"so they have to be in it: ([^\n]*)\.(?:\n|$)")
 _COMBINES_WORDS = """answer combine combines compare compares conclude concludes edit editor editors editing final join joins merge merges
     report reports reporter summarise summarises summarize summarizes summary summariser synthesis synthesise together whole
     write writes writer writing"""
@@ -34,6 +35,8 @@ class TaskPlanner:
     goal: str
     executors: dict[str, str]
     room: int
+    outputs: tuple[str, ...] = ()
+    """Names that tasks at its end have to have."""
     searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
@@ -62,7 +65,7 @@ class TaskPlanner:
             last |= {"after": [task["task_id"] for task in tasks]} if "after" in self.fields else {}
             last |= {"without": "run"} if "without" in self.fields else {}
             tasks.append(last)
-        return tasks
+        return _named(tasks, self.outputs)
 
 
 def recognise(request: Request) -> TaskPlanner | None:
@@ -73,9 +76,20 @@ def recognise(request: Request) -> TaskPlanner | None:
             told = {**described(request.instructions), **described(request.prompt)}
             executors = {executor: told.get(executor, "") for executor in options(inner["executor"])}
             most = field.get("maxItems")
-            goal = request.reading.question or request.sections.task
-            return TaskPlanner(name, frozenset(inner), goal, executors, most if isinstance(most, int) else 16)
+            room, wanted = most if isinstance(most, int) else 16, _OUTPUTS.search(request.prompt)
+            outputs = tuple(wanted[1].split(", ")) if wanted else ()
+            return TaskPlanner(name, frozenset(inner), request.goal, executors, room, outputs)
     return None
+
+
+def _named(tasks: list[dict[str, Any]], outputs: Sequence[str]) -> list[dict[str, Any]]:
+    """The tasks, the last ones under the names that are asked for: those that combine come last."""
+    names = {task["task_id"]: name for task, name in zip(reversed(tasks), reversed(outputs), strict=False)}
+    for task in tasks:
+        task["task_id"] = names.get(task["task_id"], task["task_id"])
+        if "after" in task:
+            task["after"] = [names.get(before, before) for before in task["after"]]
+    return tasks
 
 
 def _says(name: str, description: str) -> set[str]:

@@ -72,7 +72,7 @@ def recognise(request: Request) -> Verdict | Comparer | None:
     reason = next((name for name, kind in kinds.items() if kind == "string"), "")
     if verdict != "met" or set(kinds) - {verdict, reason}:
         return None
-    result = sections.under("result", "results", "output") or sections.given
+    result = sections.given or sections.under("result", "results", "output")
     return Verdict((verdict, reason), sections.under("success", "criterion", "criteria"), plain_text(as_value(result)))
 
 

@@ -46,13 +46,20 @@ class Part:
     """The longest last part of its steps' paths; ``<place>.1000`` where empty."""
     before: tuple[str, ...] = ()
     """Places of the parts whose results it gets: arrows in a drawing."""
+    at_once: int | None = None
+    """Times that it is run at most before its pattern may continue as new; ``most`` where absent."""
     key: str = ""
     """Under which its output is committed, where that is known before it runs: the parts that get it may need it."""
 
+    plays: str = ""
+    """What it is to the pattern, where the first word of its place does not say so."""
+    outer: bool = False
+    """It is not written in this place as a node of its own: the places of its parts are counted from the pattern's own."""
+
     @property
     def role(self) -> str:
-        """The first word of its place: what it is to the pattern."""
-        return self.place.partition(".")[0]
+        """What it is to the pattern: the first word of its place, unless it says otherwise."""
+        return self.plays or self.place.partition(".")[0]
 
 
 class NodeBase(WireModel):
@@ -114,6 +121,10 @@ class PatternBase(NodeBase):
     """From its start to its end."""
     escalate: "PersonNode | None" = None
     """Who gets a step that failed for good, and what the pattern itself cannot decide: the person's answer takes its place."""
+
+    def times(self, group: str) -> int:
+        """How often the parts of a group are run at most, all of them together."""
+        return max((part.most for part in self.parts() if part.group == group), default=0)
 
     def comparisons(self) -> "Comparisons | None":
         """What it compares by an embedding model; nothing where it asks none."""

@@ -82,9 +82,7 @@ class FanOutNode(PatternBase):
             before = tuple(part.place for part in found)
             offers = ("input", "results", "missing")
             key = self.reducer.key or REDUCER
-            found.append(
-                Part("reducer", self.reducer, least=1, offers=offers, step=REDUCER, before=before, key=key)
-            )
+            found.append(Part("reducer", self.reducer, least=1, offers=offers, step=REDUCER, before=before, key=key))
         return tuple(found)
 
 

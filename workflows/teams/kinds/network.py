@@ -6,30 +6,36 @@ from pydantic import Field, JsonValue
 
 from activities.contracts.base import Name, Schema, Text, WireModel
 from workflows.teams.kinds.base import Part, PatternBase, choice, listed, record, text
+from workflows.teams.kinds.single import AgentNode, PersonNode
 
 if TYPE_CHECKING:
     from workflows.teams.tree import Node
 
 MAX_EVENTS = 1000
 MAX_EMITTED = 16
-"""Events that one peer may send in answer to one."""
+"""Events that one peer may send in one answer."""
 Topic = Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+|\*)(\.([A-Za-z0-9_-]+|\*))*$", max_length=200)]
-"""An event type, or a pattern of them: words with dots between; ``*`` is one word, and any number of them at the end."""
-EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=200)]
+"""An event type, or a pattern of them: words with dots between; ``*`` is any one word, and at the end any one or more:
+``order.*`` means ``order.paid`` and ``order.item.sold``, not ``order``."""
+EVENT_TYPE = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+EventType = Annotated[str, Field(pattern=EVENT_TYPE, max_length=200)]
 
 
 class PeerSpec(WireModel):
     """One peer: what it hears of, and what it does then."""
 
     node: "Node"
-    """Gets one event at a time; answers with the events that it sends, and perhaps a question to another peer:
-    ``{events: [...], ask: {...}}``. A call may take ``$goal``, ``$event`` (all of it), ``$payload`` and ``$input``."""
+    """Gets one event at a time, and remembers none of those before; answers with the events that it sends, where it may
+    ask perhaps a question, and where it was asked the answer: ``{events: [{event_type, payload, to}], ask: {to, question},
+    answer}``. A call may take ``$goal``, ``$payload`` (or ``$input``), ``$event`` (all of it but its time) and ``$answer``
+    (of the peer that it has asked)."""
     subscribes: Annotated[tuple[Topic, ...], Field(max_length=32)] = ()
-    """Event types that it gets; with none it gets what is sent to it alone, and questions."""
+    """Event types that it gets, its own events too; with none it gets what is sent to it alone, and questions."""
     group: Name | None = None
-    """Of the subscribers of one group one gets each event: whoever has had the fewest."""
+    """Of the subscribers of one group one gets each event: whoever has had the fewest of those that led to it, then the
+    next in the order of the file."""
     asks: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
-    """Peers that it may ask. It waits for the answer, and goes on with it."""
+    """Peers that it may ask. It waits for the answer, goes on with it, and works on nothing else meanwhile."""
     description: Text = ""
     """What it is for; peers that may ask it read it."""
 
@@ -55,17 +61,17 @@ class NetworkNode(PatternBase):
     goal_event: Topic | None = None
     """The event that ends it: its payload is the output. Absent: it ends when nobody has anything left to do."""
     max_events: Annotated[int, Field(ge=1, le=MAX_EVENTS)] = 100
-    """Events that peers work on, answers to questions included."""
+    """Events that peers work on: one that three get is three. Questions count too."""
     max_hops: Annotated[int, Field(ge=1, le=100)] = 16
-    """Events one after the other of which each was sent in answer to the one before."""
+    """Events one after the other, each sent in answer to the one before: what is sent after so many reaches nobody."""
     max_asks: Annotated[int, Field(ge=0, le=5)] = 2
     """Questions that a peer may ask about one event, one after the other."""
     max_parallel: Annotated[int, Field(ge=1, le=32)] = 4
     """Peers at work at once; each works on one event at a time."""
     at_limit: Literal["partial", "fail"] = "partial"
-    """What it comes to where a limit ends it, and not quiet or its goal."""
+    """What it comes to where a limit has kept it from its end, or its goal event never came."""
     result: "Node | None" = None
-    """Makes the output of the events. A call may take ``$goal``, ``$input``, ``$events`` and ``$missing``.
+    """Makes the output of all events. A call may take ``$goal``, ``$events`` (or ``$input``) and ``$missing``.
     Absent: the payload of the goal event, or those of all events that nobody had subscribed to."""
 
     def parts(self) -> tuple[Part, ...]:
@@ -73,8 +79,11 @@ class NetworkNode(PatternBase):
         found = []
         offers: tuple[str, ...] = ("input", "event", "payload", "answer")
         for name, peer in self.peers.items():
-            place, most = f"peers.{name}.node", self.max_events
-            found.append(Part(place, peer.node, most, 1, "peers", offers, sent(self, peer), f"{name}.1000"))
+            place, turns = f"peers.{name}.node", 1 + (self.max_asks if peer.asks else 0)
+            step, answers = f"{name}.{'1' * 24}-6", sent(self, peer)
+            found.append(
+                Part(place, peer.node, self.max_events * turns, 1, "peers", offers, answers, step, at_once=self.max_parallel)
+            )
         if self.result:
             before = tuple(part.place for part in found)
             offers = ("input", "events", "missing")
@@ -83,19 +92,29 @@ class NetworkNode(PatternBase):
 
 
 def sent(node: NetworkNode, peer: PeerSpec) -> Schema:
-    """What a peer answers."""
+    """What a peer answers. Agents and people are held to peers that there are; what others send to nobody is reported."""
+    chooses = isinstance(peer.node, AgentNode | PersonNode)
+    to = "The one peer that it is for; leave it away for all who listen."
     event = record(
-        {"event_type": text("Words with dots between, such as order.checked.", longest=200)},
+        {
+            "event_type": {
+                **text("Words with dots between, such as order.checked.", longest=200),
+                "pattern": EVENT_TYPE,
+            }
+        },
         {
             "payload": {"description": "What it says: a text or an object."},
-            "to": choice(tuple(node.peers), "The one peer that it is for; leave it away for all who listen."),
+            "to": choice(tuple(node.peers), to) if chooses else text(to, longest=200),
             "event_id": text("Only to say that it is the same event as one before.", longest=100),
         },
     )
     events = listed(
         event, most=MAX_EMITTED, description="What you tell the others; empty where there is nothing to tell."
     )
-    if not peer.asks:
-        return record({"events": events})
-    question = record({"to": choice(peer.asks, "Who is asked."), "question": text("What you want to know.")})
-    return record({"events": events}, {"ask": question})
+    more: dict[str, JsonValue] = {}
+    if any(other.asks for other in node.peers.values()):  # of all alike: several peers may be the same agent
+        more["answer"] = {"description": "The answer, where you are asked a question: a text or an object."}
+    if peer.asks:
+        question = record({"to": choice(peer.asks, "Who is asked."), "question": text("What you want to know.")})
+        more["ask"] = {**question, "description": "Only where you cannot go on without an answer."}
+    return record({"events": events}, more)

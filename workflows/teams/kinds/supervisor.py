@@ -134,6 +134,18 @@ class SupervisorNode(PatternBase):
             found.append(Part("gate", self.gate, drafts, 1, offers=offers, step="gate-6", before=before))
         return tuple(found)
 
+    def times(self, group: str) -> int:
+        """Attempts of subtasks, whoever makes them."""
+        return dispatches(self) if group else 0
+
+
+def dispatches(node: SupervisorNode) -> int:
+    """Attempts of subtasks that a supervisor makes at most, re-routed ones included."""
+    if node.subtasks:
+        named = [(spec.type, spec.attempts) for spec in node.subtasks if spec.type in node.workers]
+        return sum(tries(node, *one).total() for one in named)
+    return node.max_subtasks * max(tries(node, worker_type).total() for worker_type in node.workers)
+
 
 def tries(node: SupervisorNode, worker_type: str, attempts: int | None = None) -> Counter[str]:
     """Attempts that one subtask is given at most, by worker type: its own, then those that it is re-routed to.

@@ -1,0 +1,141 @@
+"""What is made of branches' answers: ties, conflicts, what does not fit, and nothing at all; batches taken apart."""
+
+from typing import Any
+
+from pydantic import JsonValue
+
+from workflows.fanning.batches import items_of
+from workflows.fanning.outcome import Outcome
+from workflows.fanning.reducers import Answer, merged, ranked, reduced, unfit, voted
+from workflows.fanning.slots import Slot
+
+
+def answers(**outputs: Any) -> list[Answer]:
+    return [Answer(name, output) for name, output in outputs.items()]
+
+
+def test_answers_are_collected_by_name_and_those_for_items_in_their_places() -> None:
+    assert reduced("collect", answers(b=1, a=None)).output == {"b": 1, "a": None}
+    items = [Answer("i1", "one", 0, "x"), Answer("i3", "three", 2, "z")]
+    assert reduced("collect", items, places=4).output == ["one", None, "three", None]
+    assert reduced("collect", [], places=0).output == []
+    assert reduced("collect", []).output == {}
+    assert items[1].shown() == {"branch": "i3", "index": 2, "item": "z", "output": "three"}
+
+
+def test_the_first_answer_is_the_one_that_came_first_and_not_the_first_in_order() -> None:
+    assert reduced("first", answers(a=1, b=2), first="b").output == 2
+    assert reduced("first", []).output is None
+
+
+def test_objects_are_merged_and_a_conflict_is_told() -> None:
+    made = merged(
+        answers(
+            a={"city": "Ulm", "tags": ["x", {"n": 1}], "deep": {"one": 1}},
+            b={"city": "Bonn", "tags": [{"n": 1}, "y"], "deep": {"two": 2}, "more": True},
+            c={"city": "Ulm"},
+            d=["not", "an", "object"],
+        )
+    )
+    assert made.output == {"city": "Ulm", "tags": ["x", {"n": 1}, "y"], "deep": {"one": 1, "two": 2}, "more": True}
+    assert made.remarks == ("'b' says \"Bonn\" of 'city', where \"Ulm\" was there before and stands",)
+    assert made.unused == {"d": "its answer is a list, and that of 'a' is an object"}
+    many = merged(answers(a={str(n): 0 for n in range(30)}, b={str(n): 1 for n in range(30)}))
+    assert len(many.remarks) == 21
+    assert many.remarks[-1] == "10 more conflicts were settled in the same way"
+
+
+def test_lists_are_put_together_without_what_is_there_already() -> None:
+    assert merged(answers(a=[1, 2], b=[2, 3], c=[])).output == [1, 2, 3]
+    assert merged([]).output is None
+
+
+def test_the_most_frequent_answer_wins_and_the_tally_is_kept() -> None:
+    made = voted(answers(a="Yes", b="no", c=" yes ", d={"v": 1}))
+    assert made.tied == ()
+    assert made.output == {
+        "winner": "Yes",
+        "votes": 2,
+        "of": 4,
+        "tied": False,
+        "tally": [
+            {"value": "Yes", "votes": 2, "branches": ["a", "c"]},
+            {"value": "no", "votes": 1, "branches": ["b"]},
+            {"value": {"v": 1}, "votes": 1, "branches": ["d"]},
+        ],
+    }
+    by = voted(answers(a={"v": 1, "why": "x"}, b={"v": True}, c={"v": 1}), "v").output
+    assert isinstance(by, dict)
+    assert (by["winner"], by["votes"]) == (1, 2)
+
+
+def test_a_tied_vote_goes_to_the_first_in_order_and_says_so() -> None:
+    made = voted(answers(b="x", a="y", c="y", d="x", e="z"))
+    assert isinstance(made.output, dict)
+    assert (made.output["winner"], made.output["tied"]) == ("x", True)
+    assert made.tied == ("x", "y")
+    assert made.remarks == ('the vote is tied between "x", "y": the first in the order of branches stands',)
+    nobody = voted([]).output
+    assert nobody == {"winner": None, "votes": 0, "of": 0, "tied": False, "tally": []}
+
+
+def test_answers_are_ranked_by_a_number_and_equal_ones_keep_their_order() -> None:
+    made = ranked(answers(a={"score": 0.5}, b={"score": 2}, c={"score": "9"}, d={"score": 0.5}, e={"score": True}))
+    assert isinstance(made, list)
+    assert [(one["branch"], one["score"]) for one in made if isinstance(one, dict)] == [
+        ("b", 2),
+        ("a", 0.5),
+        ("d", 0.5),
+    ]
+    assert ranked(answers(a=1, b=3), None) == [
+        {"branch": "b", "score": 3, "output": 3},
+        {"branch": "a", "score": 1, "output": 1},
+    ]
+    assert ranked([]) == []
+
+
+def test_an_answer_of_which_nothing_can_be_made_says_why() -> None:
+    assert unfit("merge", None, "text") == "its answer is neither an object nor a list, so it cannot be merged"
+    assert unfit("rank", None, {"score": "9"}) == "its answer has no number 'score' to be ranked by"
+    assert unfit("rank", "size", {"size": float("nan")}) == "its answer has no number 'size' to be ranked by"
+    assert unfit("rank", "size", 7), "a number alone has no size"
+    assert unfit("vote", "label", {"other": 1}) == "its answer has no 'label' to be counted"
+    fine: list[tuple[Any, str | None, JsonValue]] = [
+        ("merge", None, []), ("rank", None, 7), ("vote", None, None), ("collect", None, None), ("first", "x", 1)
+    ]  # fmt: skip
+    assert not any(unfit(*one) for one in fine)
+
+
+def test_the_answer_to_a_batch_is_taken_apart_by_ids() -> None:
+    slots = [Slot(f"i{n}", n - 1, n) for n in range(1, 6)]
+    output: JsonValue = {
+        "answers": [
+            {"item_id": "i3", "answer": "c"},
+            {"item_id": "i1", "answer": "a"},
+            {"item_id": "i1", "answer": "a"},
+            {"item_id": "i2", "answer": "b"},
+            {"item_id": "i2", "answer": "another"},
+            {"item_id": "i9", "answer": "?"},
+            {"item_id": "i4", "answer": ""},
+        ]
+    }
+    found, remarks = items_of(output, slots, lambda answer: "" if answer else "it is empty")
+    assert list(found.items()) == [("i1", "a"), ("i3", "c")], "in the order of the items"
+    assert remarks == [
+        "i4: it is empty",
+        "it answers what was not asked: i9",
+        "it answers twice, and differently: i2",
+    ]
+    for nothing in (None, "text", {}, {"answers": "no"}, {"answers": [1, {"answer": "x"}]}):
+        assert items_of(nothing, slots)[0] == {}
+
+
+def test_everybody_who_was_lost_is_named_however_many_there_are() -> None:
+    outcome = Outcome([Slot(f"i{n}") for n in range(400)], 400, races=False)
+    for n in range(400):
+        outcome.lose(f"i{n}", f"it failed: reason {n if n < 60 else 'of all others'}")
+    lines = list(outcome.losses())
+    assert len(lines) <= 60
+    assert all(len(line) <= 1000 for line in lines)
+    named = {name for line in lines for name in line.partition(":")[0].split(" ", 1)[1].split(", ")}
+    assert named == {f"i{n}" for n in range(400)}

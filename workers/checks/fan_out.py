@@ -1,0 +1,153 @@
+"""Fan-outs: branches that there are, answers that can come, and no race that could do twice what happens at most once."""
+
+from collections.abc import Iterator
+
+from activities.contracts.profile import Effect
+from workers.checks.findings import Finding, Findings, Place, TeamView, Weight
+from workers.checks.names import not_known
+from workflows.mcp import effect_of_mcp
+from workflows.teams.kinds.fan_out import REDUCER
+from workflows.teams.routes import owners
+from workflows.teams.tree import AgentNode, CallNode, FanOutNode, Node, TeamSpec, walk
+
+INPUT = "input"
+FALLBACK = "fallback"
+
+
+def fan_outs(view: TeamView) -> Findings:
+    """What cannot work in the shape of a fan-out, or cannot be meant."""
+    for place in view.places:
+        if isinstance(place.node, FanOutNode):
+            yield from _branches(place, place.node)
+            yield from _items(place, place.node)
+            yield from _wanted(place, place.node)
+            yield from _reduction(place, place.node)
+
+
+def races(view: TeamView) -> Findings:
+    """Branches that are ended when others were faster, below which something happens at most once."""
+    for place in view.places:
+        node = place.node
+        if not isinstance(node, FanOutNode) or node.at_least == "all":
+            continue
+        for part in node.parts():
+            tool = next(_once(view, part.node), "") if part.place != REDUCER else ""
+            if tool:
+                yield Finding(
+                    (*place.at, *part.place.split(".")),
+                    f"{place.label} does not wait for all its branches, and {part.place} may be ended while it calls"
+                    f" {tool!r}, which is called at most once: nobody would know whether it was done",
+                    "wait for all (at_least: all), or call it in a step after the fan-out",
+                )
+
+
+def _branches(place: Place, node: FanOutNode) -> Findings:
+    if bool(node.branches) == (node.each is not None):
+        given = "both branches and each" if node.branches else "neither branches nor each"
+        yield Finding(place.at, f"{place.label} has {given}", "give one of the two")
+    keys: dict[str, str] = {}
+    for part in node.parts():
+        name = part.place.partition(".")[2]
+        at = (*place.at, *part.place.split("."))
+        if name in {REDUCER, FALLBACK}:
+            yield Finding(
+                at,
+                f"{place.label} has a branch {name!r}, and a step of its own that is called so: both would have one path",
+                "give the branch another name",
+            )
+        elif part.key and (other := keys.setdefault(part.key, part.place)) != part.place:
+            yield Finding(
+                at,
+                f"{part.place} and {other} of {place.label} have the key {part.key!r}: the second would take the place of"
+                " what the first has made",
+                "give one of them a key of its own",
+            )
+
+
+def _items(place: Place, node: FanOutNode) -> Findings:
+    name = node.items[1:]
+    if node.each is None:
+        given = [field for field in ("items", "batch", "max_branches") if field in node.model_fields_set]
+        if given and node.branches:
+            yield _not_meant(place, given[0], f"{place.label} has {given[0]} and no each", "leave it away, or use each")
+        return
+    if name != INPUT and name not in node.needs:
+        fix = f"declare it there (needs: [{name}])" if not node.needs else not_known(name, (INPUT, *node.needs))
+        yield Finding(
+            (*place.at, "items"), f"{place.label} goes over the items of {node.items}, which its needs do not name", fix
+        )
+    if node.batch > 1 and not isinstance(node.each, AgentNode):
+        yield Finding(
+            (*place.at, "batch"),
+            f"{place.label} has batches of {node.batch}, and a {node.each.kind} for each item",
+            "only an agent answers several items in one call: leave batch away",
+        )
+    if node.answer is not None and node.batch == 1:
+        yield _not_meant(
+            place,
+            "answer",
+            f"{place.label} says what the answer for one item of a batch is, and has no batches",
+            "give it as the agent's own output, or set batch",
+        )
+
+
+def _wanted(place: Place, node: FanOutNode) -> Findings:
+    most = node.max_branches if node.each else len(node.branches)
+    if isinstance(node.at_least, int) and most and node.at_least > most:
+        yield Finding(
+            (*place.at, "at_least"),
+            f"{place.label} waits for {node.at_least} answers, and has at most {most} branches",
+            f"lower at_least to {most} or less",
+        )
+    if node.grace_seconds and node.at_least == "all":
+        yield _not_meant(
+            place,
+            "grace_seconds",
+            f"{place.label} waits for all its branches: there is nobody left for its grace_seconds",
+            "leave it away, or say how many answers are enough (at_least)",
+        )
+    if node.branch_seconds and node.branch_seconds > node.seconds:
+        yield _not_meant(
+            place,
+            "branch_seconds",
+            f"the branches of {place.label} have {node.branch_seconds:g} s, more than its seconds: {node.seconds:g}",
+            f"shorten them, or raise seconds to {node.branch_seconds:g}",
+        )
+
+
+def _reduction(place: Place, node: FanOutNode) -> Findings:
+    if node.reducer and "reduce" in node.model_fields_set:
+        yield _not_meant(
+            place, "reduce", f"{place.label} has both a reducer and reduce, and the reducer does it", "take one of them out"
+        )
+    if node.by and (node.reducer or node.reduce not in {"vote", "rank"}):
+        how = "its reducer" if node.reducer else f"reduce: {node.reduce}"
+        yield _not_meant(
+            place, "by", f"{place.label} names a property in by, which {how} never reads", "leave it away, or vote or rank"
+        )
+    if node.reduce == "first" and node.at_least != 1 and not node.reducer:
+        yield _not_meant(
+            place,
+            "reduce",
+            f"{place.label} takes the answer that comes first, and waits for others too",
+            "set at_least: 1, or collect them",
+        )
+
+
+def _once(view: TeamView, node: Node) -> Iterator[str]:
+    """The tools below a node that are called at most once."""
+    for inner in walk(node):
+        names: tuple[str, ...] = (inner.tool,) if isinstance(inner, CallNode) else ()
+        if isinstance(inner, AgentNode) and inner.agent in view.team.agents:
+            names = tuple(tool for name in owners(view.team, inner.agent) for tool in view.team.agents[name].tools)
+        yield from (tool for tool in names if _effect(view, view.team, tool) is Effect.ONCE)
+
+
+def _effect(view: TeamView, team: TeamSpec, tool: str) -> Effect | None:
+    if tool in view.tools:
+        return view.tools[tool].spec.effect
+    return effect_of_mcp(tool, team)
+
+
+def _not_meant(place: Place, field: str, message: str, fix: str) -> Finding:
+    return Finding((*place.at, field), message, fix, Weight.ERROR)

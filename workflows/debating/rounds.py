@@ -1,0 +1,127 @@
+"""The rounds of a debate: everybody votes at once, and the votes are counted."""
+
+from functools import partial
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue, ValidationError
+
+    from workflows.comparing import said_alike
+    from workflows.contracts import RunResult, RunStatus
+    from workflows.debating import prompts
+    from workflows.debating.votes import Round, Said, Vote
+    from workflows.handoffs import identity
+    from workflows.pattern_work import Ask, PatternWork
+    from workflows.teams.tree import AgentNode, DebateNode
+
+
+class Rounds:
+    """The rounds of one debate, oldest first. All of it is carried over a continue-as-new."""
+
+    def __init__(self, work: PatternWork[DebateNode]) -> None:
+        self._work, self._node = work, work.node
+        self._failed: dict[str, RunResult] = {}
+        """The debaters that failed in the last round."""
+        kept = work.memory if isinstance(work.memory, list) else []
+        self.held = [_restored(number, each) for number, each in enumerate(kept, 1)]
+
+    @property
+    def memory(self) -> JsonValue:
+        """All of it."""
+        return [
+            {"votes": [vote.model_dump(mode="json") for vote in held.votes], "groups": [list(g) for g in held.groups]}
+            for held in self.held
+        ]
+
+    @property
+    def last(self) -> Round | None:
+        """The newest; nothing before the first."""
+        return self.held[-1] if self.held else None
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether there is nothing more to argue."""
+        return bool(self.last and self.last.cast >= self._node.quorum and self.last.agreement >= self._node.agreement)
+
+    @property
+    def failed(self) -> RunResult | None:
+        """How the first debater failed, where in the last round all did."""
+        if len(self._failed) < len(self._node.debaters):
+            return None
+        return next(self._failed[name] for name in self._node.debaters)
+
+    async def next(self) -> None:
+        """Let everybody vote. Whoever fails abstains, and the result says so. A later round that time cut short is none.
+
+        Raises:
+            PartFailed: the debate's own budget did not pay, and is to fail it then.
+            CancelledError: the run was stopped.
+        """
+        number = len(self.held) + 1
+        jobs = [partial(self._vote, number, name) for name in self._node.debaters]
+        self._failed = {}
+        votes = await self._work.side_by_side(jobs, limit=len(jobs))
+        self._work.check_budget(self._failed.values())
+        if self.held and self._failed and self._work.is_late:
+            return
+        self._work.missing += [
+            f"{vote.debater} gave no vote in round {number}: {vote.failed}"[:1000] for vote in votes if vote.failed
+        ]
+        held = Round(number, votes, await self._camps(number, votes))
+        self.held.append(held)
+        self._work.frame.decide(
+            f"round {number}: {held.agreement:.0%} of {held.cast} votes for {held.position[:200]!r}"
+            if held.camps
+            else f"round {number}: all abstained"
+        )
+
+    async def _vote(self, number: int, name: str) -> Vote:
+        place, node = f"debaters.{name}", self._node.debaters[name]
+        result = await self._work.run(place, f"r{number}-{name}", self._ask(number, name), escalate=False)
+        if result.status is RunStatus.FAILED:
+            self._failed[name] = result
+            return Vote(debater=name, failed=(result.failure.message if result.failure else "it failed")[:1000])
+        try:
+            said = Said.model_validate(result.output)
+        except ValidationError:
+            why = "it was left out" if result.output is None else "what stands in for it is no vote"
+            return Vote(debater=name, failed=why)
+        own = isinstance(node, AgentNode) and result.owner == identity(self._work.frame.step(), node)
+        return Vote(
+            debater=name,
+            position="" if said.abstain else said.position.strip(),
+            confidence=said.confidence,
+            reasons=said.reasons,
+            thread=result.thread if own else None,
+        )
+
+    def _ask(self, number: int, name: str) -> Ask:
+        goal, positions, given = self._work.goal, self._node.positions, self._work.given
+        before = self.last.votes if self.last else ()
+        inputs: dict[str, JsonValue] = {"input": given, "round": number, "votes": prompts.as_values(before)}
+        key = f"r{number}-{name}"[:64]
+        if not before:
+            return Ask(prompts.for_first_vote(goal, positions), given, inputs, key)
+        thread = next((vote.thread for vote in before if vote.debater == name), None)
+        if thread:
+            return Ask(prompts.for_next_vote(before), None, inputs, key, thread=thread)
+        return Ask(prompts.for_late_vote(goal, positions, before), given, inputs, key)
+
+    async def _camps(self, number: int, votes: list[Vote]) -> list[list[int]]:
+        """The places of the votes in groups that are for one position."""
+        cast = [index for index, vote in enumerate(votes) if not vote.abstains]
+        if not cast:
+            return []
+        similar = None if self._node.positions else self._node.similar
+        groups = await said_alike(self._work, [votes[index].position for index in cast], similar, number)
+        return [[cast[index] for index in group] for group in groups]
+
+
+def _restored(number: int, kept: JsonValue) -> Round:
+    assert isinstance(kept, dict)  # noqa: S101 -- it is what ``memory`` made
+    votes, groups = kept["votes"], kept["groups"]
+    assert isinstance(votes, list)  # noqa: S101
+    assert isinstance(groups, list)  # noqa: S101
+    places = [[index for index in group if isinstance(index, int)] for group in groups if isinstance(group, list)]
+    return Round(number, [Vote.model_validate(vote) for vote in votes], places)

@@ -1,0 +1,69 @@
+"""What each branch is to do: its goal and its own input, and nothing of the others."""
+
+import math
+from collections.abc import Sequence
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.errors import ContractViolated
+    from workflows.contracts import RunResult, RunStatus
+    from workflows.deadlines import after, earliest
+    from workflows.failures import failure_of
+    from workflows.fanning import prompts
+    from workflows.fanning.reducers import unfit
+    from workflows.fanning.slots import Job, Slot
+    from workflows.pattern_work import Ask, PatternWork
+    from workflows.teams.references import declared
+    from workflows.teams.tree import FanOutNode
+
+
+class Asks:
+    """Makes the tasks of one fan-out's branches."""
+
+    def __init__(self, work: PatternWork[FanOutNode]) -> None:
+        self._work, self._node = work, work.node
+        end = earliest(work.deadline, after(work.frame.started_at, work.node.branch_seconds))
+        self.end: float = math.inf if end is None else end
+        """Workflow time at which every branch has to have ended."""
+
+    def is_batch(self, job: Job) -> bool:
+        """Whether a step fills several slots."""
+        return job.place == "each" and self._node.batch > 1
+
+    def of(self, job: Job, slots: Sequence[Slot]) -> Ask:
+        """What a step is to do for these slots of its own."""
+        # Where some of them are not waited for, nothing is waited for that has no effect either.
+        punctual = self._node.at_least != "all"
+        if self.is_batch(job):
+            given: list[JsonValue] = [{"item_id": slot.name, "item": slot.item} for slot in slots]
+            prompt = prompts.for_batch(self._work.goal)
+            key = job.step if len(slots) == len(job.slots) else f"{job.step}-2"
+            return Ask(prompt=prompt, given=given, key=key, until=self.end, punctual=punctual)
+        (slot,), part = slots, self._work.parts[job.place]
+        if slot.index is None:
+            return Ask(
+                given=self._work.given, key=part.key, until=self.end, punctual=punctual, accept=self._only_fitting
+            )
+        offered: dict[str, JsonValue] = {"item": slot.item, "index": slot.index}
+        # Only what somebody names: a nested workflow's input holds all that it is given.
+        inputs = {name: offered[name] for name in declared(part.node) if name in offered}
+        return Ask(given=slot.item, inputs=inputs, until=self.end, punctual=punctual, accept=self._only_fitting)
+
+    def unfit(self, output: JsonValue) -> str:
+        """Why an answer is none of which anything can be made here; empty: it is one."""
+        return "" if self._node.reducer else unfit(self._node.reduce, self._node.by, output)
+
+    def _only_fitting(self, result: RunResult) -> RunResult:
+        """The result, failed where nothing can be made of it."""
+        left_out = result.status is RunStatus.PARTIAL and result.output is None
+        why = "" if left_out or result.status is RunStatus.FAILED else self.unfit(result.output)
+        if not why:
+            return result
+        error = ContractViolated(
+            why, fix=f"lay it down in its output contract, or change reduce of {self._node.name!r}"
+        )
+        failure = failure_of(error, agent="", step=self._work.frame.path)
+        return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": failure})

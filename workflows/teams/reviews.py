@@ -1,0 +1,45 @@
+"""How many actions of a node a judge of a monitor reviews at most: each costs what the judge's agent may use."""
+
+from activities.contracts.messages import MAX_TOOL_CALLS
+from activities.contracts.monitors import ActionKind, MonitorJudge
+from activities.rules import fits
+from workflows.teams.platform import own_tools
+from workflows.teams.routes import owners, stand_in
+from workflows.teams.tree import AgentNode, CallNode, MonitorNode, Node, PatternBase, TeamSpec
+
+
+def most_reviews(team: TeamSpec, monitor: MonitorNode, judge: MonitorJudge) -> int:
+    """Of all that is done in a monitored node, and of what it comes to."""
+    return _of(team, monitor.node, judge) + (ActionKind.ANSWER in judge.on)
+
+
+def _of(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
+    other = stand_in(node)
+    return _own(team, node, judge) + (_of(team, other, judge) if other else 0)
+
+
+def _own(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
+    match node:
+        case AgentNode():
+            return sum(_agent(team, name, judge) for name in owners(team, node.agent) if name in team.agents)
+        case CallNode():
+            return int(ActionKind.TOOL_CALL in judge.on and fits(judge.tool, node.tool))
+        case MonitorNode():  # who judges is not judged
+            return _of(team, node.node, judge)
+        case PatternBase():
+            handed = ActionKind.HANDOFF in judge.on
+            return sum(part.most * (_of(team, part.node, judge) + handed) for part in node.parts())
+        case _:
+            return 0
+
+
+def _agent(team: TeamSpec, name: str, judge: MonitorJudge) -> int:
+    """A step of one owner: every turn proposes an answer, a transfer, or calls, of which refused ones are tool errors."""
+    spec = team.agents[name]
+    limits, tools = spec.limits, [tool for tool in own_tools(spec) if fits(judge.tool, tool)]
+    if not fits(judge.agent, name):
+        return 0
+    answers = min(limits.turns, 1 + limits.corrections) if ActionKind.ANSWER in judge.on else 0
+    transfers = limits.turns - 1 if ActionKind.HANDOFF in judge.on and spec.transfers_to else 0
+    proposed = min(MAX_TOOL_CALLS * (limits.turns - 1), limits.tool_calls + limits.tool_errors + MAX_TOOL_CALLS)
+    return answers + transfers + (proposed if tools and ActionKind.TOOL_CALL in judge.on else 0)
