@@ -33,6 +33,7 @@ from workflows.patterns.debate import DebateWorkflow
 from workflows.patterns.fan_out import FanOutWorkflow
 from workflows.patterns.hierarchy import HierarchyWorkflow
 from workflows.patterns.monitor import MonitorWorkflow
+from workflows.patterns.network import NetworkWorkflow
 from workflows.patterns.person import PersonWorkflow
 from workflows.patterns.pipeline import PipelineWorkflow
 from workflows.patterns.plan import PlanWorkflow
@@ -50,6 +51,7 @@ ALL_WORKFLOWS: tuple[type, ...] = (
     HierarchyWorkflow,
     RouterWorkflow,
     PlanWorkflow,
+    NetworkWorkflow,
     SessionWorkflow,
     PersonWorkflow,
     MonitorWorkflow,

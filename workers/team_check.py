@@ -8,14 +8,18 @@ from activities.tools.base import Tool
 from workers.checks.budgets import budgets
 from workers.checks.calls import calls
 from workers.checks.contracts import contracts
+from workers.checks.debate import debates
 from workers.checks.fan_out import fan_outs, races
 from workers.checks.findings import At, Check, Finding, TeamView, Weight
 from workers.checks.hierarchies import hierarchies, secrets
 from workers.checks.monitors import monitors
 from workers.checks.names import looks, names
 from workers.checks.people import people
+from workers.checks.plan import plans
 from workers.checks.reach import reach
+from workers.checks.refine import refines
 from workers.checks.roles import completed, roles
+from workers.checks.router import routers
 from workers.checks.supervisors import supervisors
 from workers.checks.tools import grants, tools
 from workers.team_file import line_of
@@ -25,7 +29,7 @@ from workflows.teams.tree import TeamSpec
 MAX_FINDINGS = 50
 """Findings of one check that are told: who mends so many looks again."""
 
-_SHAPE: tuple[Check, ...] = (names, supervisors, hierarchies, fan_outs, roles)
+_SHAPE: tuple[Check, ...] = (names, supervisors, hierarchies, fan_outs, debates, refines, routers, plans, roles)
 """What the others build on."""
 _PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, races, monitors)
 

@@ -25,6 +25,7 @@ def carried(frame: Frame, result: RunResult, memory: JsonValue) -> Carried:
         "decisions": tuple(frame.decisions),
         "notes": tuple(frame.notes),
         "log": tuple(frame.log[-MAX_LOG:]),
+        "events": tuple(frame.events),
     }
     own = [report for report in frame.done if not report.earlier]  # the root's input has the earlier ones
     return Carried(

@@ -10,6 +10,7 @@ from activities.contracts.artifacts import ArtifactRef
 from activities.contracts.base import CostUsd, Digest, Line, Name, RunId, Text, Tokens, WireModel
 from activities.contracts.budgets import Budget
 from activities.contracts.effects import MAX_EFFECTS, MAX_LISTED_EFFECTS, EffectReport
+from activities.contracts.events import MAX_EVENT_REPORTS, EventReport
 from activities.contracts.failures import FailureDetail
 from activities.contracts.grants import Verdict
 from activities.contracts.handoffs import MAX_OWNERS, Handoff, HandoffReport
@@ -408,6 +409,8 @@ class RunResult(WireModel):
     """Who had the step last: after a transfer or a fallback not the first."""
     log: Annotated[tuple[Line, ...], Field(max_length=MAX_LOG)] = ()
     """What its pattern decided, one sentence each, the last ones."""
+    events: Annotated[tuple[EventReport, ...], Field(max_length=MAX_EVENT_REPORTS)] = ()
+    """What the peers of its networks have told each other, without what the events say."""
     short: Line = ""
     """Whose budget it ended for, where that is the budget of a node above it."""
     failure: FailureDetail | None = None

@@ -11,6 +11,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.budgets import Budget
     from activities.contracts.effects import EffectReport
+    from activities.contracts.events import MAX_EVENT_REPORTS, EventReport
     from activities.contracts.failures import FailureDetail
     from activities.contracts.handoffs import HandoffReport
     from activities.contracts.monitors import MonitorSpec
@@ -49,6 +50,8 @@ class Frame:
     """What is worth knowing of its steps, and makes their results no worse."""
     effects_begun: int = 0
     """Calls of its own steps that may have had one."""
+    events: list[EventReport] = field(default_factory=list)
+    """Of its networks, and of those nested in it."""
     log: list[str] = field(default_factory=list)
     """The decision log: what the patterns decided, one sentence each; it travels in handoffs."""
     pending: tuple[str, ...] = ()
@@ -61,6 +64,8 @@ class Frame:
     _waiting: list["asyncio.Task[Any]"] = field(default_factory=list)
     grant: Account | None = None
     """What a nested workflow was granted; above its own budget."""
+    results: list[RunResult] = field(default_factory=list)
+    """Of its pattern's steps, as they end: what there is where it is ended before it has a result."""
     beside: list[RunResult] = field(default_factory=list)
     """What was done beside its steps, such as by judges: it belongs to no step's result, and is paid all the same."""
     run_judge: RunJudge | None = None
@@ -88,6 +93,7 @@ class Frame:
             decisions=list(run.state.decisions if run.state else before.result.decisions if before else ()),
             notes=list(before.result.notes) if before else [],
             log=list(before.result.log) if before else [],
+            events=list(before.result.events) if before else [],
             effects_begun=len(run.state.done) if run.state else before.effects_begun if before else 0,
             started_at=started_at,
             deadline=end_of_run(run, started_at),
@@ -158,8 +164,10 @@ class Frame:
         done: Iterable[EffectReport] = (),
         notes: Iterable[str] = (),
         log: Iterable[str] = (),
+        events: Iterable[EventReport] = (),
     ) -> None:
         """Keep what a step has come to."""
+        self.events = [*self.events, *events][-MAX_EVENT_REPORTS:]
         self.notes = [*self.notes, *notes][-MAX_NOTES:]
         self.handoffs = [*self.handoffs, *handoffs][-MAX_KEPT:]
         self.decisions = [*self.decisions, *decisions]

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.monitor_running import run_judge
     from workflows.nodes import in_place_of_root
     from workflows.progress import record_failure
-    from workflows.results import of_the_run
+    from workflows.results import cut_short, of_the_run
     from workflows.stopped import STATE_QUERY, leave_behind, so_far
     from workflows.teams.tree import AgentNode, CallNode, PersonNode
 
@@ -53,7 +53,7 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
         if isinstance(error, asyncio.CancelledError) and not stopped and not frame.halted:
             raise  # evicted from a worker's memory: it is no end
         why = CancelledError("stopped") if stopped else error
-        result = RunResult(status=RunStatus.FAILED, failure=failure_of(why, agent="", step=run.own_path))
+        result = cut_short(frame, failure_of(why, agent="", step=run.own_path))
     if frame.halted:
         result = result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": frame.halted})
     kept = stopped and goes_on()  # what fails by itself in that moment does not go on
@@ -85,4 +85,4 @@ async def _worked(frame: Frame, work: Callable[[Frame], Awaitable[RunResult]]) -
     except Exception as error:
         if workflow.cancellation_reason() is not None:
             raise
-        return RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent="", step=frame.path))
+        return cut_short(frame, failure_of(error, agent="", step=frame.path))

@@ -280,9 +280,11 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
     finally:
         grant.settle(usage, short=result.short if result else "")
     step.frame.note(
-        handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes, log=result.log
-    )
-    if result.status is RunStatus.FAILED:
+        handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes, log=result.log,
+        events=result.events,
+    )  # fmt: skip
+    if result.status is RunStatus.FAILED and workflow.cancellation_reason() is not None:
+        step.frame.results.append(result)  # nobody else will
         stop_if_requested()
     state = AgentState(usage=result.usage)
     board.show(row.at(state, result.status))

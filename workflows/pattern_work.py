@@ -123,8 +123,10 @@ class PatternWork(Generic[N]):
         before = frame.run.carried
         self.memory: JsonValue = before.memory if before else None
         """Where the pattern stood before it continued as new; nothing at the beginning."""
-        self.results: list[RunResult] = [before.result] if before else []
+        self.results: list[RunResult] = frame.results
         """Of all steps, as they end."""
+        if before:
+            self.results.append(before.result)
         self.missing: list[str] = []
         """What the output lacks, one sentence each: with any the result is partial."""
         self.unwanted: list[str] = []

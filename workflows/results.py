@@ -7,9 +7,11 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.artifacts import ArtifactRef
+    from activities.contracts.budgets import Amounts
     from activities.contracts.effects import MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
+    from activities.contracts.failures import FailureDetail
     from activities.contracts.steps import Usage
-    from workflows.contracts import MAX_LOG, AgentUsage, RunResult, StepReport
+    from workflows.contracts import MAX_LOG, AgentUsage, RunResult, RunStatus, StepReport
     from workflows.frame import MAX_NOTES, Frame
 
 OUTCOME = ("status", "output", "so_far", "thread", "owner", "failure")
@@ -41,6 +43,16 @@ def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
     )
 
 
+def cut_short(frame: Frame, failure: FailureDetail) -> RunResult:
+    """What a workflow has come to that is ended before it has a result. Its account knows what it has used."""
+    result = together(frame.results, status=RunStatus.FAILED, failure=failure)
+    left = frame.account.used - Amounts.of(sum((one.usage for one in frame.beside), result.usage))
+    rest = Usage(
+        unsettled_tokens=left.tokens, cost_usd=left.cost_usd, model_calls=left.model_calls, tool_calls=left.tool_calls
+    )
+    return result.model_copy(update={"usage": result.usage + rest})
+
+
 def of_the_run(frame: Frame, result: RunResult) -> RunResult:
     """What a workflow returns: with all that its frame holds. The root's says too how the input was read."""
     run = frame.run
@@ -52,6 +64,7 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
             "handoffs": tuple(frame.handoffs),
             "decisions": tuple(frame.decisions),
             "log": tuple(frame.log[-MAX_LOG:]),
+            "events": tuple(frame.events),
             "done": done,
             "short": run.task.payer if run.task and frame.grant and frame.grant.breached else "",
             "missing": (*result.missing, *unlisted)[-MAX_MISSING:],

@@ -61,14 +61,14 @@ _FILLER = re.compile(
 _EACH = re.compile(
     r"(?i)\b(?:each|every|all)\b[^.]{0,40}\b(?:sentences?|claims?|statements?|quotations?|lines?|paragraphs?|points?)\b"
 )
-_SOURCE = r"[\w./ -]*[\w/-]\.\w{1,8}:p?\d{1,9}\b|\bprompt:\d+\b|https?://\S+"
+_SOURCE = r"[\w./ -]{0,200}[\w/-]\.\w{1,8}:p?\d{1,9}\b|\bprompt:\d+\b|https?://\S+"
 _THINGS = {
     "source": ("sources? citations? citing references?", _SOURCE),
-    "mail address": ("mail e-mail email emails addresses?", r"[\w.+-]+@[\w-]+\.\w[\w.-]*"),
+    "mail address": ("mail e-mail email emails addresses?", r"[\w.+-]{1,64}@[\w-]{1,64}\.\w[\w.-]{0,200}"),
     "exclamation mark": ("exclamations?", r"!"),
     "question mark": ("question[-_]marks?", r"\?"),
     "link": ("links? urls?", r"https?://|www\."),
-    "phone number": ("phone telephone", r"\+?\d[\d /()-]{6,}\d"),
+    "phone number": ("phone telephone", r"\+?\d[\d /()-]{6,20}\d"),
     "date": ("dates?", r"\d{4}-\d\d-\d\d|\b\d{1,2}\.? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w*|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}"),
     "quotation": ("quotations? quotes?", r"[\"\u201c][^\"\u201d]{3,}[\"\u201d]"),
     "figure": ("figures? numbers? digits? amounts?", r"\d"),

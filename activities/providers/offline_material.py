@@ -18,7 +18,8 @@ MAX_SHOWN = 60
 """Characters of a name that stands as a source."""
 _NAMES = ("task_id", "subtask_id", "branch", "item_id", "name", "agent_id", "debater", "peer", "done_by", "task")
 _NOT_SAID_WORDS = """task_id subtask_id item_id event_id agent_id branch name debater peer done_by status type kind event_type timestamp
-    schema_version source citation path file line score confidence to cause hops abstain executor attempts"""
+    schema_version source citation path file line score confidence to cause hops abstain executor attempts task
+    reason question goal criterion success failed"""
 _NOT_SAID = frozenset(_NOT_SAID_WORDS.split())
 """Fields that say what a text is about, and are none themselves."""
 _GENERIC = frozenset({"result", "results", "output", "outputs", "answer", "answers"})
@@ -45,22 +46,22 @@ def leaves(value: Any, *, everything: bool = False) -> Iterator[tuple[str, str]]
         value: any.
         everything: identifiers and numbers, too.
     """
-    stack: list[tuple[str, Any]] = [("", value)]
+    stack: list[tuple[str, str, Any]] = [("", "", value)]
     for _ in range(MAX_LEAVES):
         if not stack:
             return
-        name, part = stack.pop()
+        owner, key, part = stack.pop()
         if isinstance(part, dict):
-            outer = "" if name in _GENERIC else name
-            own = next((str(part[key]) for key in _NAMES if isinstance(part.get(key), str)), outer)[:MAX_SHOWN]
-            inner = [(own or str(key), each) for key, each in part.items() if everything or key not in _NOT_SAID]
-            stack += reversed(inner)
+            # The outermost name: whoever hands on what others said answers for it.
+            own = owner or next((str(part[name])[:MAX_SHOWN] for name in _NAMES if isinstance(part.get(name), str)), "")
+            named = ((str(name), each) for name, each in part.items() if everything or name not in _NOT_SAID)
+            stack += reversed([(own, key if name in _GENERIC else name, each) for name, each in named])
         elif isinstance(part, list):
-            stack += [(name, each) for each in reversed(part)]
+            stack += [(owner, key, each) for each in reversed(part)]
         elif isinstance(part, str) and part.strip():
-            yield name, part
+            yield owner or key[:MAX_SHOWN], part
         elif everything and isinstance(part, int | float) and not isinstance(part, bool):
-            yield name, str(part)
+            yield owner or key[:MAX_SHOWN], str(part)
 
 
 def values_in(text: str) -> Any:
@@ -72,15 +73,16 @@ def values_in(text: str) -> Any:
     return found or text
 
 
-def evidence_in(question: str, material: str, limit: int = 12) -> list[Evidence]:
+def evidence_in(question: str, material: str, limit: int = 12, name: str = "input") -> list[Evidence]:
     """Quotations out of material: of each part of it those that fit the question best, in the order of the parts.
 
     Args:
         question: what is to be answered. Where nothing in a part fits it, the part's beginning is taken.
         material: results, votes or an input; JSON or prose.
         limit: of quotations; every part has its first one before one has its second.
+        name: what a text without a name is quoted as.
     """
-    groups = [_of_part(question, said) for said in _parts(values_in(material))]
+    groups = [_of_part(question, said, name) for said in _parts(values_in(material))]
     kept_of = [0] * len(groups)
     for turn in range(limit):
         for at, group in enumerate(groups):
@@ -98,14 +100,14 @@ def _parts(value: Any) -> Iterator[list[tuple[str, str]]]:
     yield from found.values()
 
 
-def _of_part(question: str, texts: list[tuple[str, str]]) -> list[Evidence]:
+def _of_part(question: str, texts: list[tuple[str, str]], unnamed: str) -> list[Evidence]:
     cited: list[Document] = []
     plain: list[Document] = []
     for name, said in texts:
         quoted = list(kept(said)) or (list(documents_in(said)) if '"source"' in said else [])
         cited += quoted
         if not quoted:
-            plain.append(Document(name or "input", 1, said))
+            plain.append(Document(name or unnamed, 1, said))
     ranked = [*rank(question, cited), *map(_named, rank(question, plain))]
     if ranked:
         return _distinct(ranked)

@@ -35,9 +35,11 @@ _SAID_BEHIND = (
     "These results are missing, and your answer has to say so",
     "These parts are missing, and your answer has to say so",
     "Answer the goal from the results below",
+    "A network of peers has worked on this.",
 )
 _BEHIND = re.compile(rf"\n\n(?:{'|'.join(map(re.escape, _SAID_BEHIND))})")
 """How what patterns say behind a goal begins."""
+_PEER = re.compile(r"\s*You are the peer \S{1,100} of a network that works towards this goal: ")
 _FOLLOW_UP = re.compile(r"\s*These are the results so far\.\n\n")
 _CONSTRAINTS = re.compile(rf"\n\n{CONSTRAINTS}:\n- .*(?:\n- .*)*")
 _TYPES = re.compile(r"(?m)^- ([A-Za-z][\w.-]{0,99}): (.*)$")
@@ -62,6 +64,9 @@ class Layout:
 
 def lay_out(prompt: str) -> Layout | None:
     """The parts of a prompt that a supervisor or a pipeline wrote; nothing for any other."""
+    if found := _PEER.match(prompt):
+        head, _, given = prompt.partition("\n\nInput:\n")
+        return Layout(given.strip() or head[found.end() :].partition("\n\n")[0])
     if found := _SUBTASK.search(prompt):
         goal, _, given = prompt[found.end() :].partition("\n\nInput:\n")
         return Layout(prompt[: found.start()], given, subtask_id=found[1], goal=goal)

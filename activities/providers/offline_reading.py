@@ -39,6 +39,10 @@ _ABOUT_AN_ANSWER = (
     "These are the votes",
 )
 """How corrections, follow-ups and summaries begin: they belong to the question before them."""
+_ON_A_QUESTION = re.compile(
+    r"\S{1,100} (?:answers|has no answer to) your question\.|Your question to \S{1,100} was not asked: "
+)
+"""How what became of a question that it asked itself begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def _begin(messages: list[Message]) -> int:
         if isinstance(message, AssistantMessage):
             answered = bool(message.text) and not message.tool_calls
         elif isinstance(message, UserMessage) and answered:
-            if not message.text.startswith(_ABOUT_AN_ANSWER):
+            if not message.text.startswith(_ABOUT_AN_ANSWER) and not _ON_A_QUESTION.match(message.text):
                 begin = at
             answered = False
     return begin

@@ -11,12 +11,16 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from scripts.bench import steps
+from scripts.bench.branch_memory import branch_memory_rows
 from scripts.bench.coordination import coordination_rows
 from scripts.bench.fan_out import fan_out_rows
 from scripts.bench.growth import LEAST_TURNS, growth_rows
 from scripts.bench.harness import Harness, Notify, bench_workers
+from scripts.bench.long_agent import long_agent_rows
 from scripts.bench.machine import describe_machine
 from scripts.bench.memory import memory_rows
+from scripts.bench.nesting import nesting_rows
+from scripts.bench.patterns import pattern_rows
 from scripts.bench.recovery import recovery_rows
 from scripts.bench.report import Report, show
 from scripts.bench.rows import Row
@@ -34,9 +38,14 @@ SIDE_BY_SIDE: dict[Section, Measure] = {
         on, max(LEAST_TURNS, sizes.turns // 3), sizes.rounds, sizes.runs, notify
     ),
     "slow-model": lambda on, sizes, notify: steps.slow_model_rows(on, LEAST_TURNS, sizes.rounds, notify),
-    "fan-out": lambda on, sizes, notify: fan_out_rows(on, sizes.fan_out, sizes.rounds, notify),
+    "patterns": lambda on, sizes, notify: pattern_rows(on, sizes.rounds, notify),
+    "nesting": lambda on, sizes, notify: nesting_rows(on, sizes.depth, sizes.rounds, notify),
+    "fan-out": lambda on, sizes, notify: fan_out_rows(
+        on, sizes.fan_out, (sizes.branches, sizes.at_once), sizes.rounds, notify
+    ),
     "coordination": lambda on, sizes, notify: coordination_rows(on, sizes.agents, sizes.rounds, notify),
     "growth": lambda on, sizes, notify: growth_rows(on, sizes.growth_turns, notify),
+    "long-agent": lambda on, sizes, notify: long_agent_rows(on, sizes.long_turns, notify),
 }
 """What is measured with workers of both kinds in this process. The other sections have processes of their own."""
 
@@ -48,12 +57,12 @@ async def bench(
     quick: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Measure what durability costs next to plain Temporal (3 to 4 minutes, on throw-away servers).
+    """Measure what durability costs next to plain Temporal (5 to 6 minutes, on throw-away servers).
 
     Args:
         told: numbers in place of the default ones.
         only: this section alone; may be given several times.
-        quick: less of everything, in half a minute; its times scatter.
+        quick: less of everything, in a minute; its times scatter.
         json: print one object instead of the table.
 
     Raises:
@@ -91,6 +100,7 @@ async def measure(sizes: Sizes, notify: Notify, only: tuple[Section, ...] = SECT
         machine = await describe_machine(server.version)
     if "memory" in only:
         rows += _grouped("memory", await memory_rows(sizes.waiting, notify))
+        rows += _grouped("memory", await branch_memory_rows(sizes.branches, sizes.at_once, notify))
     if "recovery" in only:
         rows += _grouped("recovery", await recovery_rows(sizes.kills, notify))
     return Report(

@@ -111,7 +111,10 @@ class Harness:
         read: list[list[Message]] = []
         for report in batch.results[0].steps:
             below = report.step.partition("/")[2]
-            lines = next(lines for phase, lines in zip(crew.phases, floor.phases, strict=True) if re.match(phase, below))
+            number = next((number for number, phase in enumerate(crew.phases) if re.match(phase, below)), None)
+            if number is None:
+                raise OstinatoError(f"the step {report.step} belongs to no phase of the bench's run")
+            lines = floor.phases[number]
             if report.thread is None:
                 arguments, result = crew.called(batch.results[0].output)
                 lines.append([plain_call(json.dumps(arguments), json.dumps(result))])

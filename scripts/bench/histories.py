@@ -9,6 +9,15 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+CHILD = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
+WORKFLOW_TASKS = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+        EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+        EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,10 @@ class Whole:
     """What a whole run costs, with all of its children."""
 
     events: int
+    own_events: int
+    """Those that are no workflow tasks. How many of these there are depends on which answers come together."""
+    children: int
+    """Workflows below the root."""
     bytes: int
     bytes_of_work: int
     """From the first activity or child on: without the input, which the team and the goal make as long as they are."""
@@ -52,10 +65,14 @@ def step_cost(events: Sequence[HistoryEvent]) -> StepCost:
 
 def whole(histories: Sequence[Sequence[HistoryEvent]]) -> Whole:
     """The sum over a run's histories, the root's and its children's."""
-    started = (SCHEDULED, EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED)
-    first = [next(place for place, event in enumerate(each) if event.event_type in started) for each in histories]
+    first = [
+        next(place for place, event in enumerate(each) if event.event_type in (SCHEDULED, CHILD)) for each in histories
+    ]
+    every = [event.event_type for each in histories for event in each]
     return Whole(
-        events=sum(map(len, histories)),
+        events=len(every),
+        own_events=sum(kind not in WORKFLOW_TASKS for kind in every),
+        children=every.count(CHILD),
         bytes=sum(event.ByteSize() for each in histories for event in each),
         # A child's input is part of the work: nobody would send it if there were no child.
         bytes_of_work=sum(
@@ -70,6 +87,13 @@ def bytes_of_turns(events: Sequence[HistoryEvent], first: int, last: int) -> int
     """History bytes of the turns ``first`` to ``last``, counted from 1; a turn is one model call and one tool call."""
     places = _scheduled(events)
     return sum(event.ByteSize() for event in events[places[2 * first - 2] : places[2 * last]])
+
+
+def seconds_of_turns(events: Sequence[HistoryEvent], first: int, last: int) -> float:
+    """How long they took, by the server's clock, from the first one's model call on."""
+    places = _scheduled(events)
+    begun, ended = (events[places[turn]].event_time.ToNanoseconds() for turn in (2 * first - 2, 2 * last))
+    return (ended - begun) / 1e9
 
 
 def input_bytes(events: Sequence[HistoryEvent]) -> list[int]:

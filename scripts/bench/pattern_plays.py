@@ -132,7 +132,7 @@ SHOWN: Mapping[str, Shown] = {
     ),
     "plan": Shown(
         lambda work: {"planner": _agent("strategist"), "executors": {WORKER: {"node": work("work")}}},
-        ("plan", "[ab]", "c"),
+        ("plan", "task-[ab]", "task-c"),
     ),
     "refine": Shown(
         lambda work: {"writer": work("draft"), "editor": _agent("critic")},
@@ -192,6 +192,36 @@ class PatternPlay:
         if not self.nested:
             return {"kind": "agent", "agent": WORKER, "key": key}
         return {"kind": "pipeline", "name": f"in-{key}", "key": key, "stages": [_agent(WORKER)]}
+
+
+@dataclass(frozen=True)
+class Branches:
+    """A fan-out over the lines of the goal: one agent for each, so many of them at a time."""
+
+    count: int
+    at_once: int
+    delay_seconds: float = 0.0
+    provider: str = "offline"
+    phases: Sequence[str] = ("",)
+
+    @property
+    def goal(self) -> str:
+        """A line for each branch."""
+        return "\n".join(f"item {number:03}" for number in range(1, self.count + 1))
+
+    def called(self, output: JsonValue) -> tuple[JsonValue, JsonValue]:
+        """There is no call."""
+        return None, output
+
+    def team(self) -> TeamSpec:
+        """The fan-out as the root."""
+        return team_of(
+            {"kind": "fan_out", "each": _agent(WORKER), "max_branches": self.count, "max_parallel": self.at_once}
+        )
+
+    def answer(self, call: ProviderCall) -> ProviderAnswer:
+        """What the worker says."""
+        return in_role(call)
 
 
 def team_of(root: Node) -> TeamSpec:

@@ -4,8 +4,6 @@ The plain side knows beforehand how many calls there will be and in which order;
 costs more is in its model calls, which both sides make: they are what the guide "Which pattern?" is about.
 """
 
-import math
-import statistics
 from collections.abc import Sequence
 
 from activities.errors import OstinatoError

@@ -87,6 +87,19 @@ async def resident_mb(pid: int) -> float | None:
     return int(output) * 1024 / 1e6 if output.strip().isdigit() else None
 
 
+async def peak_mb(pid: int) -> float | None:
+    """The most that a process has had in resident memory so far, in MB; absent where ``/proc`` does not tell."""
+    return await asyncio.to_thread(_peak, pid)
+
+
+def _peak(pid: int) -> float | None:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return None
+
+
 def _pages(pid: int) -> int | None:
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])

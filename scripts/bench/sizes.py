@@ -7,9 +7,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activities.errors import ConfigurationInvalid
 from scripts.bench.growth import LEAST_TURNS
+from workflows.teams.kinds.fan_out import MAX_BRANCHES
 
 Section = Literal[
-    "history", "latency", "throughput", "slow-model", "fan-out", "coordination", "growth", "memory", "recovery"
+    "history",
+    "latency",
+    "throughput",
+    "slow-model",
+    "patterns",
+    "nesting",
+    "fan-out",
+    "coordination",
+    "growth",
+    "long-agent",
+    "memory",
+    "recovery",
 ]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
@@ -26,16 +38,37 @@ class Sizes(BaseModel):
     rounds: Annotated[int, Field(ge=1, le=50)] = 5
     runs: Annotated[int, Field(ge=1, le=200)] = 20
     growth_turns: Annotated[int, Field(ge=LEAST_TURNS, le=300)] = 50
+    depth: Annotated[int, Field(ge=1, le=5)] = 3
+    """Patterns in each other where nesting is measured."""
     fan_out: tuple[Crew, ...] = (1, 5, 20)
-    """Workers of the crews whose fan-out is measured."""
+    """Branches of the fan-outs, and workers of the crews, whose fan-out is measured."""
+    branches: Annotated[int, Field(ge=2, le=MAX_BRANCHES)] = 200
+    """Branches of the widest fan-out."""
+    at_once: Annotated[int, Field(ge=1, le=50)] = 20
+    """How many of them are at work at a time."""
     agents: tuple[Crew, ...] = (1, 2, 4, 8, 16)
     """Workers of the crews whose coordination is measured."""
+    long_turns: Annotated[int, Field(ge=LEAST_TURNS, le=990)] = 500
+    """Turns of the longest agent."""
     waiting: Annotated[int, Field(ge=10, le=20_000)] = 1000
     kills: Annotated[int, Field(ge=1, le=20)] = 3
 
 
 FULL = Sizes()
-QUICK = Sizes(turns=10, rounds=1, runs=5, growth_turns=12, fan_out=(1, 5), agents=(1, 4), waiting=60, kills=1)
+QUICK = Sizes(
+    turns=10,
+    rounds=1,
+    runs=5,
+    depth=2,
+    fan_out=(1, 5),
+    branches=40,
+    at_once=10,
+    agents=(1, 4),
+    growth_turns=12,
+    long_turns=50,
+    waiting=60,
+    kills=1,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +83,10 @@ class Told:
     """How many runs are under way at once where throughput is measured (20)."""
     growth_turns: int | None = None
     """Length of the conversations whose growth is measured (50)."""
+    branches: int | None = None
+    """Branches of the widest fan-out, 20 of them at a time (200)."""
+    long_turns: int | None = None
+    """Turns of the longest agent (500)."""
     waiting: int | None = None
     """How many runs wait at once where memory is measured (1000)."""
     kills: int | None = None

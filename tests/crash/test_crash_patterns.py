@@ -56,13 +56,19 @@ def come_to(result: RunResult) -> Any:
     """All that a run leaves in the world."""
     artifacts = [(artifact.name, artifact.digest) for artifact in result.artifacts]
     done = [(report.tool, report.outcome.value) for report in result.done]
-    return result.status, json.dumps(result.output), artifacts, done, [(c.key, c.value) for c in result.state]
+    # What is done side by side ends in any order.
+    state = sorted((commit.key, json.dumps(commit.value)) for commit in result.state)
+    return result.status, json.dumps(result.output), artifacts, done, state
 
 
-@pytest.fixture
-def sweep(deployment: Deployment, server: ServerInfo, tmp_path: Path) -> Sweep:
+def activities(result: RunResult) -> int:
+    """How many a run has made."""
+    return result.usage.model_calls + result.usage.tool_calls
+
+
+def sweep_of(deployment: Deployment, server: ServerInfo, folder: Path) -> Sweep:
     settings = deployment.settings.model_copy(update={"workflow_modules": (OWN,)})
-    return Sweep(replace(deployment, settings=settings), server, tmp_path, booking("pipeline"), model)
+    return Sweep(replace(deployment, settings=settings), server, folder, booking("pipeline"), model)
 
 
 async def all_patterns(sweep: Sweep, point: str) -> tuple[dict[str, RunResult], list[str]]:
@@ -82,19 +88,25 @@ async def all_patterns(sweep: Sweep, point: str) -> tuple[dict[str, RunResult], 
     return dict(zip(handles, results, strict=True)), sweep.effects()
 
 
-async def test_a_worker_killed_at_any_boundary_changes_nothing_of_any_pattern(sweep: Sweep, tmp_path: Path) -> None:
-    whole, effects = await all_patterns(sweep, "none")
-    expected = {kind: come_to(result) for kind, result in whole.items()}
-    assert {kind: (result.status, result.failure) for kind, result in whole.items()} == dict.fromkeys(
+@pytest.fixture(scope="module")
+async def whole(deployment: Deployment, server: ServerInfo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunResult]:
+    """Every pattern's result where nothing dies."""
+    results, effects = await all_patterns(sweep_of(deployment, server, tmp_path_factory.mktemp("whole")), "none")
+    assert {kind: (result.status, result.failure) for kind, result in results.items()} == dict.fromkeys(
         PATTERNS, (RunStatus.COMPLETE, None)
     )
-    made = {kind: result.usage.model_calls + result.usage.tool_calls for kind, result in whole.items()}
-    assert max(made.values()) <= MOST
+    assert max(map(activities, results.values())) == MOST
     assert len(effects) == len(PATTERNS)
-    for ordinal in range(1, max(made.values()) + 1):
-        folder = tmp_path / str(ordinal)
-        folder.mkdir()
-        reaching = sum(count >= ordinal for count in made.values())
-        found, effects = await all_patterns(replace(sweep, folder=folder), f"together:{ordinal}:{reaching}")
-        assert {kind: come_to(result) for kind, result in found.items()} == expected, f"killed at activity {ordinal}"
-        assert len(dict.fromkeys(effects)) == len(PATTERNS), "the same request has its effect once"
+    return results
+
+
+@pytest.mark.parametrize("ordinal", range(1, MOST + 1))
+async def test_a_worker_killed_at_a_boundary_changes_nothing_of_any_pattern(
+    whole: dict[str, RunResult], deployment: Deployment, server: ServerInfo, tmp_path: Path, ordinal: int
+) -> None:
+    reaching = sum(activities(result) >= ordinal for result in whole.values())
+    found, effects = await all_patterns(sweep_of(deployment, server, tmp_path), f"together:{ordinal}:{reaching}")
+    assert {kind: come_to(result) for kind, result in found.items()} == {
+        kind: come_to(result) for kind, result in whole.items()
+    }
+    assert len(dict.fromkeys(effects)) == len(PATTERNS), "the same request has its effect once"

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
+from activities.contracts.events import Event
 from tests.providers.playing import play
 from workflows.debating import prompts as debating
 from workflows.debating.votes import Round, Vote
 from workflows.fanning import prompts as fanning
+from workflows.networking import prompts as networking
+from workflows.networking.memory import Told
+from workflows.planning import prompts as planning
 from workflows.refining import prompts as refining
 from workflows.teams.kinds.debate import DebateNode, vote
 from workflows.teams.kinds.fan_out import FanOutNode, batched
@@ -94,7 +98,6 @@ PLAN = PlanNode.model_validate(
 
 
 def plan(goal: str, *outputs: str) -> list[dict[str, Any]]:
-    told = "\n".join(f"- {name}: {spec.description}" for name, spec in PLAN.executors.items())
     found: list[dict[str, Any]] = play(graph(PLAN), planning.for_planner(goal, PLAN.executors, 5, outputs))["tasks"]
     return found
 
@@ -150,16 +153,10 @@ PEERS = NetworkNode.model_validate(
 )
 
 
-def event(kind: str, payload: Any) -> str:
-    said = {
-        "event_id": "e1",
-        "event_type": kind,
-        "task_id": "t",
-        "agent_id": "x",
-        "payload": payload,
-        "schema_version": 1,
-    }
-    return f"An event has come for you. The goal of all: Tell us of the ferry.\n\nThe event:\n{json.dumps(said)}"
+def event(kind: str, payload: Any, peer: str = "writer", *, is_question: bool = False) -> str:
+    sent_to = Event(event_id="e1", event_type=kind, task_id="t", agent_id="x", payload=payload, timestamp=1.0)
+    prompt = networking.for_event("Tell us of the ferry.", PEERS, peer, sent_to, is_question=is_question)
+    return f"{prompt}\n\nInput:\n{payload if isinstance(payload, str) else json.dumps(payload)}"
 
 
 @pytest.mark.parametrize(
@@ -185,15 +182,19 @@ def test_a_peer_sends_the_events_that_its_instructions_name(
 
 def test_a_peer_asks_once_and_goes_on_with_the_answer() -> None:
     schema, told = sent(PEERS, PEERS.peers["finder"]), "Ask the archive, then send `fact.found` with what it says."
-    asked = play(schema, event("question.asked", "Who steers the ferry?"), instructions=told)
+    begun = event("question.asked", "Who steers the ferry?", "finder")
+    asked = play(schema, begun, instructions=told)
     assert asked == {"events": [], "ask": {"to": "archive", "question": "Who steers the ferry?"}}
+    came = Told(by="archive", question="Who steers the ferry?", answer="Mia Holt steers the ferry since May.")
     answered = play(
-        schema,
-        event("question.asked", "Who steers the ferry?"),
-        asked,
-        "The answer of archive:\nMia Holt steers the ferry since May.",
-        instructions=told,
+        schema, begun, asked, f"{networking.for_answer(came, 1)}\n\nInput:\n{came.answer}", instructions=told
     )
+    assert '"Mia Holt steers the ferry since May." (archive)' in answered["events"][0]["payload"]
+    head, _, payload = begun.partition("\n\nInput:\n")
+    assert play(schema, f"{networking.with_answer(head, came, 1)}\n\nInput:\n{payload}", instructions=told) == answered
+    refused = came.model_copy(update={"answer": None, "refused": "it would close a circle"})
+    nothing = play(schema, begun, asked, networking.for_answer(refused, 1), instructions=told)
+    assert "ask" not in nothing
     assert [each["event_type"] for each in answered["events"]] == ["fact.found"]
     assert "Mia Holt steers the ferry" in answered["events"][0]["payload"]
     assert "ask" not in answered

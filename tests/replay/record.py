@@ -16,7 +16,7 @@ from activities.contracts.people import Choice
 from activities.errors import AuthenticationFailed, Overloaded
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.replay import composition as made
-from tests.replay import monitoring, sessions
+from tests.replay import debating, monitoring, sessions, supervision
 from tests.replay.scenario import HISTORIES, SUMS, Scenario, scheduled, stopped
 from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
 from tests.support.supervision import SUBTASKS, A, B, failing, obedient, spacious, team
@@ -172,6 +172,8 @@ SCENARIOS = (
     Scenario("human_task", "success", made.pipeline(made.MAIL), end=made.says(Choice.REJECT, reason="not now")),
     Scenario("human_task", "failure", made.pipeline({**made.asks(), **made.SHORT})),
     Scenario("human_task", "waiting", made.pipeline(made.asks()), end=made.left_asking),
+    *debating.SCENARIOS,
+    *supervision.SCENARIOS,
     *monitoring.SCENARIOS,
 )
 

@@ -19,20 +19,38 @@ from activities.errors import ConfigurationInvalid, OstinatoError
 from scripts.bench.command import bench, measure
 from scripts.bench.crews import Crew
 from scripts.bench.floor import PLAIN_MODELS, PLAIN_TOOLS, PLAIN_WORKFLOWS, PlainActivities, PlainStep
-from scripts.bench.harness import bench_workers, plain_client
-from scripts.bench.histories import SCHEDULED
+from scripts.bench.harness import Batch, bench_workers, plain_client
+from scripts.bench.histories import SCHEDULED, bytes_of_turns
+from scripts.bench.long_agent import turn_rows
+from scripts.bench.pattern_plays import SHOWN
 from scripts.bench.payload import plain_steps, saved_by_reference
 from scripts.bench.processes import served
 from scripts.bench.report import Report, show
 from scripts.bench.rows import Row, compare, percentile, pooled, single
+from scripts.bench.scripted import Shape
 from scripts.bench.sizes import FULL, QUICK, SECTIONS, Section, Sizes, Told, sizes_of
 from scripts.bench.tools import make_text, pieces_of
+from workers.runs import start_run
 from workers.server import ServerInfo
 from workflows import steps
+from workflows.teams.tree import NODE_KINDS
 
 pytestmark = pytest.mark.timeout(300)
 
-SMALL = Sizes(turns=6, rounds=1, runs=3, growth_turns=12, fan_out=(1, 2), agents=(1, 2), waiting=10, kills=1)
+SMALL = Sizes(
+    turns=6,
+    rounds=1,
+    runs=3,
+    depth=1,
+    fan_out=(1, 2),
+    branches=4,
+    at_once=2,
+    agents=(1, 2),
+    growth_turns=12,
+    long_turns=10,
+    waiting=10,
+    kills=1,
+)
 OWN_PROCESSES: tuple[Section, ...] = ("memory", "recovery")
 ONE_AND_TWO = ("1 worker", "2 workers")
 
@@ -152,15 +170,81 @@ async def test_latency_has_the_median_and_the_tail(report: Report) -> None:
 async def test_fan_out_is_measured_inline_and_as_children(report: Report) -> None:
     rows = rows_of(report, "fan-out")
     sizes = ("1 worker", "2 workers", "1 worker as a child", "2 workers as children")
-    assert len(rows) == 3 * len(sizes)
-    for size in sizes:
+    branches = ("1 branch", "2 branches", "4 branches, 2 at a time")
+    assert len(rows) == 4 * len(sizes + branches)
+    for size in sizes + branches:
         assert rows[f"wall time, {size}"].plain
-        assert rows[f"history bytes per worker, {size}"].value > 0
+        each = "worker" if "worker" in size else "branch"
+        assert rows[f"history bytes per {each}, {size}"].value > 0
         # One worker is one activity on the plain side: 6 events, and the run's own.
         if size.startswith("1"):
             assert rows[f"history events, {size}"].plain == 11
     # A child is a workflow of its own, with all its events.
     assert rows["history events, 1 worker as a child"].ours > rows["history events, 1 worker"].ours + 10
+
+
+async def test_each_pattern_makes_the_calls_that_its_plain_side_makes(report: Report) -> None:
+    rows = rows_of(report, "patterns")
+    assert len(rows) == 3 * len(SHOWN)
+    calls = {kind: rows[f"model calls, {kind}"].ours for kind in SHOWN}
+    assert calls == {
+        "call": 0,
+        "agent": 1,
+        "router": 2,
+        "monitor": 2,
+        "pipeline": 3,
+        "network": 3,
+        "fan_out": 4,
+        "supervisor": 4,
+        "plan": 4,
+        "refine": 4,
+        "debate": 7,
+        "hierarchy": 10,
+    }
+    assert list(calls.values()) == sorted(calls.values())
+    for kind in SHOWN:
+        events, wall = rows[f"history events, {kind}"], rows[f"wall time, {kind}"]
+        assert events.plain
+        # The run's own five events, and three of each activity at least.
+        assert min(events.ours, events.plain) >= 5 + 3 * max(1, calls[kind])
+        assert min(wall.ours, wall.plain or 0) > 0
+
+
+def test_every_kind_of_node_that_runs_by_itself_is_among_the_patterns() -> None:
+    assert set(SHOWN) == set(NODE_KINDS) - {"person", "workflow"}
+
+
+async def test_a_nested_pattern_is_one_child_workflow(report: Report) -> None:
+    rows = rows_of(report, "nesting")
+    assert {row.name for row in rows.values() if row.met is False} == set()
+    level = rows["child workflows added by a level"]
+    assert (level.ours, level.plain) == (1, 1)
+    assert rows["history events added by a level"].ours > 10
+    assert sum("child workflows" in name for name in rows) == 3
+
+
+async def test_a_long_agent_takes_all_its_turns(report: Report) -> None:
+    rows = rows_of(report, "long-agent")
+    assert rows["history bytes of turns 9..10 / 2..3"].value == pytest.approx(1, abs=0.02)
+    assert rows["continued as new, 10 turns"].value == 0
+    assert rows["wall time, 10 turns"].value > 0
+
+
+async def test_a_long_agent_is_one_however_often_it_continues(server: ServerInfo, home: Path) -> None:
+    """Its turns are counted over all executions."""
+    async with bench_workers(server, home) as harness:
+        harness.model.shape = shape = Shape(turns=13)
+        admitted = await harness.admit(shape)
+        run = admitted.model_copy(update={"scope_id": "bench-long", "max_history_events": 40})
+        handle = await start_run(harness.deployment.client, run)
+        batch = Batch([handle], [await handle.result()], 1.0, 1.0)
+        histories = await harness.histories(batch)
+    rows = {row.name: row for row in turn_rows(histories, batch.seconds, 12)}
+    assert rows["continued as new, 12 turns"].value == len(histories) - 1 >= 2
+    assert sum(event.event_type == SCHEDULED for history in histories for event in history) == 25
+    # A beginning brings the run's input along.
+    alone = bytes_of_turns(histories[0], 1, 2) / 2
+    assert rows["history bytes per turn, 12 turns"].value > alone
 
 
 async def test_coordination_costs_a_smaller_share_of_more_workers(report: Report) -> None:
@@ -182,7 +266,10 @@ async def test_coordination_costs_a_smaller_share_of_more_workers(report: Report
 )
 async def test_memory_is_that_of_a_worker_process_and_the_server(report: Report) -> None:
     rows = rows_of(report, "memory")
-    assert len(rows) == 4
+    assert len(rows) == 7
+    branches = rows["worker process at its largest, 4 branches, 2 at a time"]
+    assert 20 < branches.ours < 2000
+    assert rows["the same against 2 branches"].ours >= 1
     idle = rows["worker process before, idle"]
     assert idle.plain
     for mb in (idle.ours, idle.plain):
@@ -235,9 +322,13 @@ async def test_the_plain_side_is_plain(server: ServerInfo, home: Path) -> None:
         floor = await harness.floor_of_crew(crew)
         (events,) = await harness.histories(await harness.theirs(crew, floor))
     # One plans; two lines of model, tool, model; then one writes, one reviews, and a gate.
-    assert [step.model for step in floor.before] == [True]
-    assert [[step.model for step in line] for line in floor.lines] == [[True, False, True]] * 2
-    assert [step.model for step in floor.after] == [True, True, False]
+    assert [[[step.model for step in line] for line in lines] for lines in floor.phases] == [
+        [[True]],
+        [[True, False, True]] * 2,
+        [[True]],
+        [[True]],
+        [[False]],
+    ]
     scheduled = [event for event in events if event.event_type == SCHEDULED]
     assert len(scheduled) == 10
     for event in events:
@@ -254,7 +345,16 @@ async def test_a_section_can_be_had_alone(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"turns": 4}, {"rounds": 0}, {"runs": 1000}, {"growth_turns": 1}, {"waiting": 1}, {"kills": 0}],
+    [
+        {"turns": 4},
+        {"rounds": 0},
+        {"runs": 1000},
+        {"growth_turns": 1},
+        {"branches": 401},
+        {"long_turns": 1000},
+        {"waiting": 1},
+        {"kills": 0},
+    ],
 )
 async def test_numbers_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     name = next(iter(wrong))

@@ -58,6 +58,13 @@ async def send_slowly(context: ToolContext) -> str:
 
 
 @tool(effect="read")
+def tell(event_type: str, payload: object = None, to: str | None = None, times: int = 1) -> dict[str, object]:
+    """What a peer of a network answers: events."""
+    event = {"event_type": event_type, "payload": payload, **({"to": to} if to else {})}
+    return {"events": [event] * times}
+
+
+@tool(effect="read")
 def big(size: int) -> str:
     """Return a long text."""
     return "x" * size

@@ -11,58 +11,16 @@ from activities.contracts.people import Choice
 from activities.errors import ConfigurationInvalid
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
+from tests.support.hierarchies import hierarchy as team
+from tests.support.hierarchies import played, prompt, role
 from tests.support.people import decides
 from tests.support.scripted import says, says_json
+from workers.checks.findings import TeamView
 from workers.runs import read_result
 from workflows.contracts import RunInput, RunStatus
 from workflows.teams.tree import TeamSpec
 
 GOAL = "Take the whole town by Friday"
-SECRETS = {"director": "north", "manager": "the-river"}
-"""What the parts of each tier are about."""
-
-
-def team(*, tiers: list[dict[str, Any]] | None = None, agents: dict[str, Any] | None = None, **node: Any) -> TeamSpec:
-    """A director, managers and workers."""
-    tiers = tiers or [
-        {"name": "top", "planner": "director", "summary": {"kind": "agent", "agent": "chronicler"}},
-        {"name": "area", "planner": "manager", "summary": {"kind": "agent", "agent": "reporter"}, "description": "Takes an area."},
-    ]  # fmt: skip
-    names = {tier["planner"] for tier in tiers} | {"chronicler", "reporter", "worker"}
-    limits = {"model_calls": 4, "tool_calls": 2, "turns": 3}
-    known = {name: {"instructions": f"You are the {name}.", "limits": limits} for name in sorted(names)}
-    root = {"kind": "hierarchy", "tiers": tiers, "workers": {"digger": {"node": {"kind": "agent", "agent": "worker"}}}}
-    return TeamSpec.model_validate(
-        {"team": "t", "agents": {**known, **(agents or {})}, "root": {**root, **node}}, extra="forbid"
-    )
-
-
-def role(call: ProviderCall) -> str:
-    return call.instructions.removeprefix("You are the ").partition(".")[0]
-
-
-def prompt(call: ProviderCall) -> str:
-    return call.messages[-1].text
-
-
-def played(call: ProviderCall, index: int = 0) -> ProviderAnswer:
-    """Everybody does its part: two areas, two jobs in each."""
-    del index
-    match role(call):
-        case "director":
-            return says_json(
-                {"subtasks": [{"type": "area", "task": f"take the {side} side"} for side in ("north", "south")]}
-            )
-        case "manager":
-            side = "north" if "north" in prompt(call) else "south"
-            return says_json({"subtasks": [{"type": "digger", "task": f"dig {side} {n}"} for n in (1, 2)]})
-        case "worker":
-            return says(f"dug: {prompt(call).partition(chr(10))[0]}")
-        case "reporter":
-            return says(
-                f"report of {prompt(call).count('dug: dig north')} north and {prompt(call).count('dug: dig south')} south"
-            )
-    return says(f"chronicle: {prompt(call).count('report of')} reports")
 
 
 async def test_parts_go_down_and_summaries_up_and_each_tier_is_told_its_own_part(workers: Workers) -> None:
@@ -105,7 +63,7 @@ async def test_parts_go_down_and_summaries_up_and_each_tier_is_told_its_own_part
 
 
 async def test_what_fails_is_tried_again_given_up_and_named_on_each_tier(workers: Workers) -> None:
-    tiers = [
+    tiers: list[dict[str, Any]] = [
         {"name": "top", "planner": "director", "summary": {"kind": "agent", "agent": "chronicler"}},
         {"name": "area", "planner": "manager", "attempts": 2},
     ]
@@ -129,7 +87,8 @@ async def test_what_fails_is_tried_again_given_up_and_named_on_each_tier(workers
         assert result.missing[0].startswith("subtask s1-2 (digger: dig south 2)")
 
         # Where all fail, the tier above gives the area up; where all areas are given up, the run fails with the cause.
-        lost = await bench.run(team(agents={"worker": {"instructions": "You are the worker.", "limits": {"model_calls": 1, "turns": 1}, "output": {"schema": {"type": "integer"}}}}), GOAL)  # fmt: skip
+        wants_number = {"instructions": "You are the worker.", "output": {"schema": {"type": "integer"}}}
+        lost = await bench.run(team(agents={"worker": wants_number}), GOAL)
     assert lost.status is RunStatus.FAILED
     assert lost.failure
     assert lost.failure.kind is FailureKind.CONTRACT_VIOLATED
@@ -240,3 +199,19 @@ async def test_what_nobody_below_can_do_goes_to_the_person_on_every_tier(workers
     assert (first.step, last.step) == ("hierarchy/s1-1/s1-1/escalate.person", "hierarchy/synthesis-1/escalate.person")
     assert GOAL not in first.question
     assert [text for text in reports if '"done_by": "mayor"' in text]
+
+
+def test_places_are_those_of_the_file() -> None:
+    """Managers are nodes that nobody has written: what is said of their parts points to the tier that says them."""
+    spec = team(escalate={"kind": "person", "name": "mayor"})
+    places = {".".join(place.at): (place.role, place.node.kind) for place in TeamView(spec).places if not place.is_same}
+    assert places == {
+        "root": ("root", "hierarchy"),
+        "root.tiers.0.planner": ("planner", "agent"),
+        "root.tiers.0.summary": ("summary", "agent"),
+        "root.tiers.1": ("manager", "hierarchy"),
+        "root.tiers.1.planner": ("planner", "agent"),
+        "root.tiers.1.summary": ("summary", "agent"),
+        "root.workers.digger.node": ("workers", "agent"),
+        "root.escalate": ("escalate", "person"),
+    }

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from activities.contracts.failures import FailureKind
+from activities.contracts.people import Choice
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers
+from tests.support.people import decides
 from tests.support.scripted import says, says_json
 from workers.runs import read_result
 from workflows.contracts import RunStatus
@@ -285,6 +287,40 @@ async def test_a_stage_is_not_begun_when_the_time_is_over(workers: Workers) -> N
     assert result.failure
     assert result.failure.kind in {FailureKind.DEADLINE_EXCEEDED, FailureKind.HANDOFF_REJECTED}
     assert "'b'" in result.failure.message
+
+
+async def test_a_stage_that_failed_for_good_goes_to_the_person(workers: Workers) -> None:
+    """After its fallback; a no, or nobody in time, and it has failed."""
+    person = {"kind": "person", "name": "lead", "choices": ["approve", "answer", "reject"]}
+    boom = {**call("explode", "boom", what="x"), "fallback": call("explode", "bang", what="x")}
+    spec = team(
+        {"agent": "a"}, boom, {"agent": "b"}, agents=agents("a", "b"),
+        escalate={**person, "asking": {"people": ["nora"], "seconds": 60}},
+    )  # fmt: skip
+    hurried = {**person, "asking": {"seconds": 0.3}}
+    late = team({"agent": "a"}, call("explode", "boom", what="x"), agents=agents("a"), escalate=hurried)
+    async with workers(echoing) as bench:
+        client, ended = bench.deployment.client, {}
+        for choice, answer in ((Choice.ANSWER, "by hand"), (Choice.APPROVE, None), (Choice.REJECT, None)):
+            handle = await bench.start(spec, "go")
+            task = await decides(client, handle.id, choice, answer=answer)
+            ended[choice] = await read_result(handle)
+            assert task.step == "pipeline/boom/escalate.person"
+            assert task.context == {"input": "go a"}
+            assert len(task.reasons) == 1
+        nobody = await bench.run(late, "go")
+    assert (ended[Choice.ANSWER].status, ended[Choice.ANSWER].output) == (RunStatus.COMPLETE, "by hand b")
+    assert ended[Choice.APPROVE].output == "go a b", "what the stage was given stands in for what it makes"
+    assert [s.step.removeprefix("pipeline/") for s in ended[Choice.ANSWER].steps] == [
+        "a", "boom", "boom/fallback", "boom/escalate.person", "b",
+    ]  # fmt: skip
+    assert [(commit.key, commit.owner) for commit in ended[Choice.ANSWER].state][1] == ("boom", "t/lead@1")
+    assert "boom: lead is asked" in ended[Choice.ANSWER].log[-1]
+    for result in (ended[Choice.REJECT], nobody):
+        assert result.status is RunStatus.FAILED
+        assert result.failure
+        assert result.failure.kind is FailureKind.TOOL_FAILED, "the cause, not that nobody helped"
+        assert [commit.key for commit in result.state] == ["a"]
 
 
 def test_stages_run_inside_as_long_as_the_history_has_room() -> None:

@@ -20,7 +20,7 @@ A reader's card costs 3 crowns a year; questions go to desk@library.example.
 
 The map of the coast was bought for 48,000 crowns in the year 1904.
 
-The night porter keeps the key of the vault. This line is confidential.
+Confidential: the night porter keeps the key of the vault.
 """
 
 

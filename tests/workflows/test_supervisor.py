@@ -10,14 +10,17 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionStatus
 
 from activities.contracts.failures import FailureKind
+from activities.contracts.people import Choice
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
+from tests.support.people import decides, until_asked
 from tests.support.scripted import calls, in_order, says, says_json
 from tests.support.supervision import CALL_A, SUBTASKS, A, B, failing, obedient, prompt, spacious, subtask_id, team
 from workers.runs import read_result
 from workflows.contracts import RunStatus
 from workflows.progress import AGENTS
 from workflows.teams.agents import AgentLimits
+from workflows.teams.tree import TeamSpec
 
 
 async def test_the_teams_own_subtasks_are_routed_by_type_and_synthesised(workers: Workers) -> None:
@@ -402,3 +405,120 @@ async def test_a_decomposition_that_is_too_long_says_so(workers: Workers) -> Non
     assert result.failure.kind is FailureKind.PAYLOAD_TOO_LARGE
     assert "'big' returned 300,000 bytes" in result.failure.message
     assert result.failure.fix
+
+
+PERSON = {
+    "kind": "person",
+    "name": "lead",
+    "choices": ["approve", "edit", "answer", "reject"],
+    "asking": {"people": ["nora"], "seconds": 60},
+}
+CLOSED = {"kind": "call", "name": "gate", "tool": "closed_gate", "arguments": {"draft": "$draft"}}
+
+
+async def test_a_subtask_that_was_given_up_goes_to_the_person_and_holds_nobody_up(workers: Workers) -> None:
+    async with workers(failing("a")) as bench:
+        client = bench.deployment.client
+        spec = team(subtasks=[*SUBTASKS, SUBTASKS[1]], max_parallel=1, escalate=PERSON)
+        handle = await bench.start(spec)
+        (task,) = await until_asked(client, handle.id)
+        async with asyncio.timeout(20):  # the others are done meanwhile, one at a time
+            while sum(call.instructions == "You are b." for call in bench.provider.calls) < 2:
+                await asyncio.sleep(0.01)
+        await decides(client, handle.id, Choice.ANSWER, answer={"subtask_id": "s1-1", "answer": "by hand"})
+        result = await read_result(handle)
+        told = prompt(bench.provider.calls[-1])
+
+        refused = await bench.start(team(subtasks=SUBTASKS, escalate=PERSON))
+        await decides(client, refused.id, Choice.REJECT, reason="let it be")
+        without = await read_result(refused)
+    assert task.step == "supervisor/s1-1/escalate.person"
+    assert any("does not fit" in reason for reason in task.reasons)
+    assert task.question.startswith("one")
+    assert (result.status, result.output, result.missing) == (RunStatus.COMPLETE, "whole of 3", ())
+    assert '"done_by": "lead", "output": {"subtask_id": "s1-1", "answer": "by hand"}' in told
+    assert [s.step.removeprefix("supervisor/") for s in result.steps] == [
+        "s1-1", "s1-1/2", "s1-1/escalate.person", "s1-2", "s1-3", "synthesis-1",
+    ]  # fmt: skip
+    assert (without.status, without.output) == (RunStatus.PARTIAL, "whole of 1")
+    assert without.missing[0].startswith("subtask s1-1 (a: one)")
+
+
+async def test_a_draft_that_the_gate_does_not_accept_goes_to_the_person(workers: Workers) -> None:
+    decisions: list[tuple[Choice, Any, Any]] = [
+        (Choice.APPROVE, None, "whole of 2"),
+        (Choice.EDIT, "whole of 2, mended", "whole of 2, mended"),
+        (Choice.REJECT, None, None),
+    ]
+    async with workers(obedient) as bench:
+        for choice, answer, output in decisions:
+            handle = await bench.start(team(subtasks=SUBTASKS, gate=CLOSED, corrections=0, escalate=PERSON))
+            task = await decides(bench.deployment.client, handle.id, choice, answer=answer)
+            result = await read_result(handle)
+            assert task.step == "supervisor/gate-1/escalate.person"
+            assert task.context == {"input": "whole of 2"}, "the draft"
+            assert any("not whole of 2" in reason for reason in task.reasons)
+            assert result.output == output
+            assert result.status is (RunStatus.COMPLETE if output else RunStatus.FAILED)
+    assert result.failure
+    assert result.failure.message.startswith("the gate 'gate' does not accept the last answer: ")
+    assert result.so_far
+
+
+async def test_what_a_planner_or_a_writer_fails_of_the_person_does(workers: Workers) -> None:
+    def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        if "plan" in call.instructions:
+            return says_json({"subtasks": []})
+        return says("") if "write" in call.instructions else obedient(call, index)
+
+    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$draft", "final": "$final"}}
+    async with workers(script) as bench:
+        client = bench.deployment.client
+        handle = await bench.start(team(planner="boss", gate=gate, escalate=PERSON))
+        first = await decides(client, handle.id, Choice.ANSWER, answer={"subtasks": [{"type": "b", "task": "two"}]})
+        last = await decides(client, handle.id, Choice.ANSWER, answer="good", after=first)
+        result = await read_result(handle)
+    assert first.step == "supervisor/plan-1/escalate.person"
+    assert "the planner 'boss' made no subtasks" in first.reasons[0]
+    assert first.answer_schema, "a person is asked for what a planner answers"
+    assert last.step == "supervisor/synthesis-1/escalate.person"
+    assert (result.status, result.output) == (RunStatus.COMPLETE, ["good", None, True]), "the gate has seen it"
+    assert [s.step.removeprefix("supervisor/") for s in result.steps] == [
+        "plan-1", "plan-1/escalate.person", "s1-1", "synthesis-1", "synthesis-1/escalate.person", "gate-1",
+    ]  # fmt: skip
+
+
+async def test_a_correction_says_all_to_a_writer_that_remembers_nothing(workers: Workers) -> None:
+    """A nested pattern has no conversation that could go on."""
+    writers = {"kind": "pipeline", "name": "writers", "stages": [{"kind": "agent", "agent": "writer"}]}
+    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$draft", "final": "$final"}}
+
+    def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        if "write" not in call.instructions:
+            return obedient(call, index)
+        return says("good" if "An earlier answer" in prompt(call) else "bad")
+
+    async with workers(script) as bench:
+        result = await bench.run(team(subtasks=SUBTASKS, synthesis=writers, gate=gate), "Say it.")
+        told = prompt(bench.provider.calls[-1])
+    assert result.status is RunStatus.COMPLETE
+    assert told.startswith("Say it.\n\nThe results of the subtasks:")
+    assert '\n\nAn earlier answer:\n"bad"\n\nYour answer cannot be used as it is:' in told
+
+
+async def test_a_planner_in_a_pipeline_sees_what_the_stage_before_made(workers: Workers) -> None:
+    """Only the goal would leave it guessing."""
+    first = {"kind": "call", "name": "first", "tool": "echo", "arguments": {"text": "the facts"}}
+    spec = team(planner="boss")
+    line = TeamSpec.model_validate(
+        {
+            **spec.model_dump(mode="json"),
+            "root": {"kind": "pipeline", "stages": [first, spec.root.model_dump(mode="json")]},
+        }
+    )
+    async with workers(obedient) as bench:
+        result = await bench.run(line, "Work on it.")
+        told = prompt(bench.provider.calls[0])
+    assert result.output == "whole of 2"
+    assert told.startswith("Work on it.\n\nBreak this goal down")
+    assert told.endswith("\n\nInput:\nthe facts")

@@ -26,6 +26,8 @@ from workflows.teams.tree import (
     NodeBase,
     PersonNode,
     PipelineNode,
+    PlanNode,
+    RouterNode,
     SupervisorNode,
     node_key,
     node_name,
@@ -122,9 +124,23 @@ def _own(view: TeamView, node: Node, who: str, given: list[tuple[str, Schema]]) 
             yield from _made(view, node.stages[-1], who, [])
         case FanOutNode():
             yield from _made(view, node.reducer, who, []) if node.reducer else _reduced(node, who)
+        case RouterNode() | PlanNode():
+            yield from _of_many(view, node, who, given)
         case HierarchyNode() | SupervisorNode(gate=None):
             whole = node.tiers[0].summary if isinstance(node, HierarchyNode) else node.synthesis
             yield from _made(view, whole, who, []) if whole else [(who, _RESULTS)]
+
+
+def _of_many(
+    view: TeamView, node: RouterNode | PlanNode, who: str, given: list[tuple[str, Schema]]
+) -> Iterator[tuple[str, Schema]]:
+    if isinstance(node, RouterNode):
+        for label, route in node.routes.items():
+            yield from _made(view, route.node, f"the destination {label!r} of {who}", given)
+    elif node.synthesis:
+        yield from _made(view, node.synthesis, who, [])
+    else:
+        yield who, {"type": "object"}
 
 
 def _reduced(node: FanOutNode, who: str) -> Iterator[tuple[str, Schema]]:
@@ -203,6 +219,9 @@ def _committed(place: Place) -> tuple[list[str], bool, bool]:
             keys += [node_key(stage) for stage in above.node.stages[: int(inner.at[-1])]]
         if inner.part:
             keys += [part.key for part in above.node.parts() if part.key and part.place in inner.part.before]
+        if isinstance(above.node, PlanNode) and inner.role != "planner":
+            keys += [task.task_id for task in above.node.tasks]
+            is_open = is_open or above.node.planner is not None
         supervised = supervised or isinstance(above.node, SupervisorNode | HierarchyNode)
         is_open = is_open or inner.role == "nodes"
         inner = above

@@ -1,15 +1,23 @@
 """Places in which a pattern says what has to be answered: an agent there does no other work, and has no contract of its own."""
 
+from activities.contracts.base import Schema
 from activities.contracts.profile import OutputContract
+from activities.input_contracts import input_problems
 from workers.checks.findings import Finding, Findings, Place, TeamView
-from workflows.teams.tree import AgentNode, TeamSpec
+from workflows.teams.tree import AgentNode, ConstantFallback, TeamSpec
+
+
+def answers_of(place: Place) -> Schema | None:
+    """What has to be answered in this place, by whoever stands in too; nothing where that is the node's own affair."""
+    if place.role == "fallback" and place.above:
+        return answers_of(place.above)
+    return place.part.answers if place.part else None
 
 
 def contract_of(place: Place) -> OutputContract | None:
     """What an agent has to answer in this place; nothing where that is its own affair."""
-    if not isinstance(place.node, AgentNode) or place.part is None or place.part.answers is None:
-        return None
-    return OutputContract(schema_=place.part.answers)
+    schema = answers_of(place)
+    return OutputContract(schema_=schema) if isinstance(place.node, AgentNode) and schema is not None else None
 
 
 def completed(view: TeamView) -> TeamSpec:
@@ -25,11 +33,12 @@ def roles(view: TeamView) -> Findings:
     """Agents that cannot answer as their place wants it."""
     wanted: dict[str, OutputContract] = {}
     for place in view.places:
+        yield from _constant(place)
         contract = contract_of(place)
         if contract is None or not isinstance(place.node, AgentNode) or place.node.agent not in view.team.agents:
             continue
         name, role = place.node.agent, place.role
-        others = [contract_of(other) for other in view.agents_in_tree.get(name, ()) if other.role != "fallback"]
+        others = [contract_of(other) for other in view.agents_in_tree.get(name, ())]
         own = view.team.agents[name].output
         if None in others:
             yield Finding(
@@ -44,3 +53,16 @@ def roles(view: TeamView) -> Findings:
                 " and has an output contract of its own",
                 "leave its output away: the pattern makes it; or give this job to another agent",
             )
+
+
+def _constant(place: Place) -> Findings:
+    """A constant stands in for an answer that the pattern reads."""
+    schema, fallback = answers_of(place), place.node.fallback
+    if schema is None or not isinstance(fallback, ConstantFallback) or fallback.value is None:
+        return
+    for problem in input_problems(fallback.value, schema)[:1]:
+        yield Finding(
+            (*place.at, "fallback"),
+            f"the constant that stands in for {place.label} is not what its place as {place.role} wants: {problem}",
+            "give it the shape of that answer, or make it kind: skip",
+        )

@@ -66,7 +66,7 @@ async def decide(work: PatternWork[DebateNode], rounds: Rounds) -> Outcome:
     last, node = rounds.last, work.node
     if last is None:
         raise work.too_late("nobody has voted")
-    if len(rounds.held) <= node.rounds and not rounds.is_agreed:
+    if not rounds.are_over:
         work.missing.append(f"there was no time for round {len(rounds.held) + 1} of the debate")
     error = _undecided(work, rounds)
     if error is None:

@@ -41,8 +41,14 @@ class Rounds:
 
     @property
     def is_agreed(self) -> bool:
-        """Whether there is nothing more to argue."""
+        """Whether they agree on a position."""
         return bool(self.last and self.last.cast >= self._node.quorum and self.last.agreement >= self._node.agreement)
+
+    @property
+    def are_over(self) -> bool:
+        """Whether there is nothing more to argue: they agree, no round is left, or all have heard that nobody knows."""
+        silent = bool(self.last and not self.last.camps and not self._failed)
+        return self.is_agreed or silent or len(self.held) > self._node.rounds
 
     @property
     def failed(self) -> RunResult | None:

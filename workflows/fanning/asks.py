@@ -35,8 +35,8 @@ class Asks:
 
     def of(self, job: Job, slots: Sequence[Slot]) -> Ask:
         """What a step is to do for these slots of its own."""
-        # Where some of them are not waited for, nothing is waited for that has no effect either.
-        punctual = self._node.at_least != "all"
+        # As with a supervisor's phases: whoever bounds the time of a part does not wait for a call to end.
+        punctual = self._node.branch_seconds is not None
         if self.is_batch(job):
             given: list[JsonValue] = [{"item_id": slot.name, "item": slot.item} for slot in slots]
             prompt = prompts.for_batch(self._work.goal)

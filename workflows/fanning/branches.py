@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from temporalio import workflow
 
@@ -29,6 +30,16 @@ NO_TIME = "the time for the branches was over"
 _LOOK = "look at its branches (ostinato show), or lower at_least"
 
 
+@dataclass(frozen=True)
+class _Lost:
+    """A step that failed, and what it was to do."""
+
+    job: Job
+    step: str
+    ask: Ask
+    result: RunResult
+
+
 class Branches:
     """The branches of one fan-out at work."""
 
@@ -37,8 +48,8 @@ class Branches:
         self.outcome = Outcome(slots, work.node.wanted(len(slots)), races=work.node.at_least != "all")
         self._asks = Asks(work)
         self._waiting = deque(jobs_of(work.node, slots))
-        self._failed: list[tuple[Job, str, Ask, RunResult]] = []
-        """Steps that failed, with their names and what they were to do."""
+        self._order = {slot.name: place for place, slot in enumerate(slots)}
+        self._lost_steps: list[_Lost] = []
         self._closed = False
         """What is at work has no use any more."""
         self._error: Exception | None = None
@@ -72,7 +83,7 @@ class Branches:
         stop_if_requested()
         if self._error:
             raise self._error
-        self._work.check_budget(result for *_, result in self._failed)
+        self._work.check_budget(lost.result for lost in self._failed)
         for job in self._waiting:
             self._lose(job.slots, f"it was not begun, as {NO_TIME if self._is_late else self._why}")
         if self.outcome.races:
@@ -92,13 +103,18 @@ class Branches:
             return  # every one of them may be left out, and was
         wanted = f"{outcome.wanted} are waited for" if outcome.races else "none of them in time, or as it should"
         said = f"{outcome.count}: {wanted}"
-        failures = [result.failure for *_, result in self._failed if result.failure]
+        failures = [lost.result.failure for lost in self._failed if lost.result.failure]
         if failures:
             failure = failures[0].model_copy(update={"message": f"{said}. {failures[0].message}"[:1000]})
         else:
             error = self._work.too_late(said) if self._is_late else ContractViolated(said, fix=_LOOK)
             failure = failure_of(error, agent=node.name, step=self._work.frame.path)
         raise PartFailed(RunResult(status=RunStatus.FAILED, failure=failure))
+
+    @property
+    def _failed(self) -> "list[_Lost]":
+        """The steps that failed, in the order of the branches."""
+        return sorted(self._lost_steps, key=lambda lost: self._order[lost.job.slots[0].name])
 
     @property
     def _goes_on(self) -> bool:
@@ -157,7 +173,7 @@ class Branches:
             if self._closed and kind is FailureKind.CANCELLED:
                 self._end_late(job)
             else:
-                self._failed.append((job, step, ask, result))
+                self._lost_steps.append(_Lost(job, step, ask, result))
                 self._lose(slots, f"it failed: {result.failure.message if result.failure else 'it gave no reason'}")
         elif result.status is RunStatus.PARTIAL and result.output is None:
             self._lose(slots, "it was left out")
@@ -181,10 +197,10 @@ class Branches:
 
     async def _people_stand_in(self) -> None:
         """Where too few are there, a person is asked for those that failed, one after the other."""
-        for job, step, ask, failed in self._failed:
+        for lost in self._failed:
             if self.outcome.is_enough or self._is_over:
                 return
-            said = await self._work.escalated(job.place, step, ask, failed)
-            if said is not failed:
-                open_ = [slot for slot in job.slots if slot.name in self.outcome.lost]
-                self._note(job, step, open_, ask, said)
+            said = await self._work.escalated(lost.job.place, lost.step, lost.ask, lost.result)
+            if said is not lost.result:
+                left = [slot for slot in lost.job.slots if slot.name in self.outcome.lost]
+                self._note(lost.job, lost.step, left, lost.ask, said)

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode
 
-VOTE = "vote.tied"
+VOTE = "vote.1"
 """The step in which a person breaks a tie. No branch is called so: a name has no dot."""
 
 

@@ -89,11 +89,11 @@ class Exchange:
         for asker, waiting in list(self.memory.waiting.items()):
             if waiting.question_id == turn.letter.event_id:
                 del self.memory.waiting[asker]
-                question = record.event.payload
-                told = Told(by=peer, question=question if isinstance(question, str) else "", answer=turn.answer)
+                answer = turn.answer if turn.answer is not None else _only_events(output)
+                told = Told(by=peer, question=str(record.event.payload), answer=answer)
                 self._put(asker, waiting.turn.model_copy(update={"told": told}))
 
-    def asked(self, peer: str, turn: Turn, output: Mapping[str, JsonValue], *, step: str, now: float) -> str:
+    def asked(self, peer: str, turn: Turn, output: dict[str, JsonValue], *, step: str, now: float) -> str:
         """Note a turn that ended with a question; why it is not asked, or nothing.
 
         Args:
@@ -250,6 +250,11 @@ def _rank(turn: Turn) -> int:
     return _GOES_ON if turn.told else _QUESTION if turn.letter.is_question else _EVENT
 
 
+def _only_events(output: JsonValue) -> JsonValue:
+    """What a peer answers that sends events in place of an answer."""
+    return output.get("events") or None if isinstance(output, dict) else output
+
+
 def _own_id(given: JsonValue, known: Collection[str]) -> str:
     """The id that a peer gives its event; empty: none, or one that only the network gives."""
     if not isinstance(given, str) or not given or len(given) > MAX_GIVEN_ID:
@@ -259,4 +264,3 @@ def _own_id(given: JsonValue, known: Collection[str]) -> str:
 
 def _size(event: Event) -> int:
     return EVENT_BYTES + len(json.dumps(event.payload, ensure_ascii=False).encode("utf-8", "replace"))
-

@@ -31,8 +31,6 @@ class Peers:
         self._at_work: dict[str, asyncio.Task[RunResult]] = {}
         self._turns: dict[str, Turn] = {}
         self._begun = False
-        self._over = False
-        """What is at work has no use any more."""
 
     async def work(self) -> None:
         """Work on events until none is left, the goal event comes, or a limit is reached. Nothing is under way then.
@@ -85,19 +83,8 @@ class Peers:
             "payload": event.payload,
             "answer": told.answer if told else None,
         }
-        ask = Ask(prompt, given, inputs, key=spec.node.key or peer, accept=self._kept)
+        ask = Ask(prompt, given, inputs, key=spec.node.key or peer)
         return replace(ask, thread=turn.thread) if remembers else ask
-
-    def _kept(self, result: RunResult) -> RunResult:
-        """The result; of one that was ended as it has no use any more nothing but what it used, and nothing stands in.
-
-        Raises:
-            CancelledError: it was ended.
-        """
-        if self._over and result.status is RunStatus.FAILED:
-            self._work.results.append(result)
-            raise asyncio.CancelledError
-        return result
 
     def _note(self, peer: str, result: RunResult) -> None:
         turn, exchange, work = self._turns.pop(peer), self._exchange, self._work
@@ -116,16 +103,16 @@ class Peers:
         work.so_far = [event.payload for event in exchange.undelivered]
 
     async def _leave(self) -> None:
-        """End what is still under way."""
-        self._over = True
+        """End what is still under way: it has no use any more. What it has used is in the results."""
         for peer, task in self._at_work.items():
-            self._work.frame.decide(f"{peer} was ended at {self._exchange.event(self._turns[peer]).event_id}: it has no use")
+            about = self._exchange.event(self._turns[peer])
+            self._work.frame.decide(f"{peer} was ended in its work on {about.event_type} {about.event_id}")
             task.cancel()
         await asyncio.gather(*self._at_work.values(), return_exceptions=True)
         self._at_work.clear()
 
 
 def _step(peer: str, turn: Turn, exchange: Exchange) -> str:
-    """The name of a turn's step: a peer's name has no dot."""
-    name = f"{peer}.{slug(exchange.event(turn).event_id)}"
-    return name if turn.number == 1 else f"{name}-{turn.number}"
+    """The name of a turn's step: the peer's, then the event's."""
+    name = f"{peer}/{slug(exchange.event(turn).event_id)}"
+    return name if turn.number == 1 else f"{name}.{turn.number}"

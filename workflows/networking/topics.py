@@ -54,15 +54,17 @@ def derived(cause: str, sender: str, number: str) -> str:
 
 
 def slug(event_id: str) -> str:
-    """A short name for an event, fit for a step's."""
-    plain = event_id.removeprefix(DERIVED)
+    """A short name for an event, fit for a step's, and unlike that of any other event."""
+    plain = event_id.removeprefix(DERIVED).replace("-", "--").replace(".", "-")
     short = event_id.startswith(DERIVED) and len(plain) <= MAX_SLUG
     return plain if short else _hash(event_id)
 
 
 def in_order(event_id: str) -> list[tuple[int, int, str]]:
     """What sorts event ids by where they come from, and never by when."""
-    return [(0, int(word), "") if word.isdecimal() else (1, 0, word) for word in event_id.split(".")]
+    return [
+        (0, int(word), "") if word.isdecimal() else (1, 0, word) for word in event_id.removeprefix(DERIVED).split(".")
+    ]
 
 
 def _one_of(members: Sequence[str], event_id: str, had: Mapping[str, int]) -> str:

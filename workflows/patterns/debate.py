@@ -55,13 +55,11 @@ class DebateWorkflow:
 
 async def _work(work: PatternWork[DebateNode]) -> JsonValue:
     rounds, node = Rounds(work), work.node
-    while not rounds.is_agreed and len(rounds.held) <= node.rounds:
-        if work.is_late:
-            break
+    while not rounds.are_over and not work.is_late:
         await rounds.next()
         if rounds.last:
             work.so_far = Outcome(rounds.last.position, "votes").output(rounds)
-        if not rounds.is_agreed and len(rounds.held) <= node.rounds:
+        if not rounds.are_over:
             work.continue_if_long(rounds.memory)
     outcome = await decide(work, rounds)
     keep_minority(work, outcome.minority(rounds))

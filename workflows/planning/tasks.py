@@ -45,6 +45,8 @@ class Tasks:
         self._results: list[RunResult] = []
         self._over: dict[str, asyncio.Event] = {}
         self._gate = asyncio.Semaphore(work.node.max_parallel)
+        self._begun = 0
+        """Tasks of this execution."""
         values = work.frame.state.values
         self.outputs: dict[str, JsonValue] = {name: values.get(name) for name, one in ended.items() if not one.reason}
         """What came of each task that is done, by its id."""
@@ -101,8 +103,9 @@ class Tasks:
                     await self._over[before].wait()
             async with self._gate:
                 # What it waited for has not ended where nothing more is begun.
-                if (work.is_long and not work.frame.halted) or any(before not in self.ended for before in task.after):
+                if self._leaves_off or any(before not in self.ended for before in task.after):
                     return
+                self._begun += 1
                 work.frame.pending = tuple(other.task_id for other in self.left if other is not task)
                 self.ended[task.task_id] = ended = await self._do(task)
             if ended.reason:
@@ -132,6 +135,11 @@ class Tasks:
             return Ended(reason=next(reversed(result.missing), "it was left out"))
         self.outputs[task.task_id] = result.output
         return Ended()
+
+    @property
+    def _leaves_off(self) -> bool:
+        """Whether what is left is for the next execution; each begins at least one task."""
+        return self._begun > 0 and self._work.is_long and not self._work.frame.halted
 
     @property
     def _unpaid(self) -> bool:

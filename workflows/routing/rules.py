@@ -13,6 +13,9 @@ MAX_LOOKED_AT = 16 * MAX_MATCHED
 """Characters of all texts together that patterns are held against: 100 rules take a fifth of a second of a workflow's
 task, which has two."""
 
+LEAST_COUNTED = 256
+"""Characters that a text counts as at least: so there are at most 1,024 of them."""
+
 
 def first_that_holds(rules: Iterable[RouteRule], routed: JsonValue) -> int | None:
     """The position of the first rule that holds; nothing where none does."""
@@ -41,5 +44,5 @@ def _looked_at(routed: JsonValue) -> Iterator[str]:
         if left <= 0:
             return
         part = text[: min(MAX_MATCHED, left)]
-        left -= len(part) + 1  # so that there are not too many empty ones either
+        left -= max(len(part), LEAST_COUNTED)
         yield part

@@ -86,9 +86,10 @@ class Verification:
             if final or refused:
                 return await self._put_to_a_person(number, draft.output, decision, refused)
             correction = prompts.for_correction(decision.problems)
-            if draft.thread is None:  # nobody remembers what it is about
+            thread = draft.thread if isinstance(self._node.synthesis, AgentNode) else None
+            if thread is None:  # nobody remembers what it is about
                 correction = prompts.whole_again(first, draft.output, correction)
-            ask = self._lead.ask(correction, self._clock.synthesis, inputs=inputs, thread=draft.thread)
+            ask = self._lead.ask(correction, self._clock.synthesis, inputs=inputs, thread=thread)
 
     async def _decide(self, number: int, inputs: Values) -> tuple[GateDecision, RunResult | None]:
         """What the gate says; where it failed or says nothing that can be used, its failed result too."""

@@ -151,6 +151,8 @@ def inline_places(team: TeamSpec, node: PatternBase) -> frozenset[str]:
     for part in node.parts():
         groups.setdefault(part.group or f" {part.place}", []).append(part)
     times = {name: node.times(name) if parts[0].group else parts[0].most for name, parts in groups.items()}
+    # What continues as new before its history is long holds no more of it than is under way at a time.
+    times |= {name: min(times[name], parts[0].at_once) for name, parts in groups.items() if parts[0].at_once}
     room = PATTERN_EVENTS - sum(times.values()) * CHILD_EVENTS
     inline = set()
     for name, parts in groups.items():

@@ -62,6 +62,11 @@ class Request:
         return next((message.text for message in reversed(self.messages) if isinstance(message, UserMessage)), "")
 
     @cached_property
+    def opened(self) -> str:
+        """The first message of all, as it was."""
+        return next((message.text for message in self.messages if isinstance(message, UserMessage)), "")
+
+    @cached_property
     def fields(self) -> dict[str, dict[str, Any]]:
         """The fields of the answer, with their schemas; none where it is no object."""
         return fields_of(self.schema or {})

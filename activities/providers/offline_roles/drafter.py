@@ -13,7 +13,7 @@ from activities.providers.offline_evidence import Evidence, best, rank
 from activities.providers.offline_material import evidence_in
 from activities.providers.offline_reading import NOTHING
 from activities.providers.offline_roles.base import Request
-from activities.providers.offline_roles.editor import checks_of, criteria_of
+from activities.providers.offline_roles.editor import SAYS_NOTHING, checks_of, criteria_of
 from activities.providers.offline_sections import listed, take_apart
 
 MAX_SENTENCES = 20
@@ -112,7 +112,8 @@ def recognise(request: Request) -> Drafter | None:
         problems = listed(take_apart(request.latest).under("problems", "problem", "wrong", "answer", "draft"))
     if not problems:
         return None
-    return Drafter(request, tuple(checks_of([*problems, *criteria_of(request)])), texts[0] if texts else "")
+    named = [problem for problem in problems if problem != SAYS_NOTHING]  # that names nothing to look up
+    return Drafter(request, tuple(checks_of([*named, *criteria_of(request)])), texts[0] if texts else "")
 
 
 def _paragraph(item: Evidence) -> str:

@@ -11,11 +11,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from activities.providers.offline_evidence import Evidence, best
-from activities.providers.offline_material import evidence_in, plain_text, values_in
+from activities.providers.offline_material import as_value, evidence_in, plain_text, values_in
 from activities.providers.offline_planner import parts
 from activities.providers.offline_prompts import entries
 from activities.providers.offline_reading import NOTHING, kept
-from activities.providers.offline_roles.base import Request, items_of, options
+from activities.providers.offline_roles.base import Request, fields_of, items_of, options
+from activities.providers.offline_sections import take_apart
 
 MAX_PAYLOAD = 4_000
 MAX_EVENTS = 16
@@ -34,6 +35,10 @@ _EACH = re.compile(
     r"(?i)\b(?:for|one|each|every)\b[^.;]{0,30}\b(?:each|every|per)\b|\b(?:each|every) (?:part|question|one)\b"
 )
 _CLAUSE = re.compile(r"[.;](?=\s|$)|\n\s*\n|\n(?=\s*[-*])|,\s+(?=(?:and|or|but|otherwise|else|where|if)\b)")
+_EVENT = re.compile(r"\n\nEvent: (\S+)")
+_IS_QUESTION = re.compile(r"\n\n\S{1,100} asks you a question and waits for the answer\.")
+_BY = re.compile(r"(?m)^(\S{1,100}) answers your question\.")
+_ASKED = re.compile(r"\n\nYou have asked \S{1,100}: ")
 _ASKS = re.compile(r"(?i)\bask(?:s|ing)?\b")
 _FILE = re.compile(r"(?i)\.(?:md|txt|csv|json|ya?ml|py|html?|pdf|docx?|toml|ini|cfg)$")
 
@@ -68,6 +73,9 @@ class Peer:
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The events, and perhaps a question first; shorter and fewer ones where they are too long."""
+        if "answer" in self.request.fields and _IS_QUESTION.search(self.request.prompt):
+            told = self._found(evidence) or NOTHING
+            yield from ({self.name: [], "answer": told[:length]} for length in (MAX_PAYLOAD, 1000, 80))
         question = self._question()
         if question:
             yield {self.name: [], "ask": question}
@@ -92,11 +100,11 @@ class Peer:
                 ]
                 return _paragraphs(best(held))
             return _paragraphs(best(list(evidence))) or (
-                _paragraphs(evidence_in(said, self.answer, 3)) if self.answer else ""
+                _paragraphs(evidence_in(said, self.answer, 3, self._by)) if self.answer else ""
             )
         if any(True for _ in kept(material)) or not self.answer:
             return "" if material.strip() == NOTHING else material.strip()
-        return _paragraphs(evidence_in(said, material, 3)) or material.strip()
+        return _paragraphs(evidence_in(said, material, 3, self._by)) or material.strip()
 
     def _events(self, found: str, length: int) -> list[dict[str, Any]]:
         own = str(self.event.get("event_type") or "")
@@ -133,34 +141,47 @@ class Peer:
         return {"to": to or self.asked[0], "question": self._said[:MAX_PAYLOAD]} if self._said else None
 
     @property
+    def _by(self) -> str:
+        """Who has answered."""
+        found = _BY.search(self.request.latest) or _BY.search(self.request.prompt)
+        return found[1] if found else "input"
+
+    @property
     def _said(self) -> str:
         payload = self.event.get("payload")
         return payload if isinstance(payload, str) else plain_text(payload) if payload is not None else ""
 
 
 def recognise(request: Request) -> Peer | None:
-    """A list of events with types."""
+    """A list of events with types; perhaps a question, or the answer to one."""
     for name, field in request.fields.items():
         inner = items_of(field)
-        if "event_type" in inner and set(request.fields) <= {name, "ask"}:
-            ask = request.fields.get("ask", {}).get("properties", {})
-            event = event_of(request)
-            answer = request.sections.under("answer", "answers") if request.latest is request.prompt else request.latest
+        if "event_type" in inner and set(request.fields) <= {name, "ask", "answer"}:
+            ask = fields_of(request.fields.get("ask", {}))
             return Peer(
-                request, name, tuple(options(inner.get("to", {}))), tuple(options(ask.get("to", {}))), event, answer
-            )
+                request, name, tuple(options(inner.get("to", {}))), tuple(options(ask.get("to", {}))),
+                event_of(request.prompt), _answer(request),
+            )  # fmt: skip
     return None
 
 
-def event_of(request: Request) -> dict[str, Any]:
+def event_of(prompt: str) -> dict[str, Any]:
     """The event that a prompt hands over."""
-    found = list(entries(values_in(request.prompt), "event_type"))
-    if found:
-        return found[0]
-    sections = request.sections
-    kind = re.search(rf"(?i)\bevent\b[^\n]{{0,40}}?`?({_TYPE}|\w+)`?", request.prompt)
-    payload = sections.given or sections.under("payload", "event", "question") or sections.task
-    return {"event_type": kind[1] if kind else "", "payload": payload}
+    sections = take_apart(prompt)
+    found = next(entries(values_in(prompt), "event_type"), None) if not sections.given else None
+    kind = _EVENT.search(prompt)
+    return found or {
+        "event_type": kind[1] if kind else "",
+        "payload": as_value(sections.given) if sections.given else "",
+    }
+
+
+def _answer(request: Request) -> str:
+    """What came back on its question; empty where it asked none, or there is none."""
+    if request.latest != request.opened and request.before is not None:
+        return take_apart(request.latest).given
+    head = request.prompt.partition("\n\nInput:\n")[0]
+    return head.rpartition("\n\nAnswer:\n")[2].strip() if _ASKED.search(head) and "\n\nAnswer:\n" in head else ""
 
 
 def sendings(instructions: str, recipients: Sequence[str] = ()) -> Iterator[_Sending]:

@@ -80,9 +80,19 @@ class NetworkNode(PatternBase):
         offers: tuple[str, ...] = ("input", "event", "payload", "answer")
         for name, peer in self.peers.items():
             place, turns = f"peers.{name}.node", 1 + (self.max_asks if peer.asks else 0)
-            step, answers = f"{name}.{'1' * 24}-6", sent(self, peer)
+            step, answers = f"{name}/{'1' * 24}.6", sent(self, peer)
             found.append(
-                Part(place, peer.node, self.max_events * turns, 1, "peers", offers, answers, step, at_once=self.max_parallel)
+                Part(
+                    place,
+                    peer.node,
+                    self.max_events * turns,
+                    1,
+                    "peers",
+                    offers,
+                    answers,
+                    step,
+                    at_once=self.max_parallel,
+                )
             )
         if self.result:
             before = tuple(part.place for part in found)

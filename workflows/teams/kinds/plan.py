@@ -70,14 +70,14 @@ class PlanNode(PatternBase):
     """Judges results by their task's ``success``: ``{met, reason}``. A result that cannot be judged is no success. A call
     may take ``$goal``, ``$task``, ``$success``, ``$result`` and ``$input`` (the result too)."""
     synthesis: "Node | None" = None
-    """Makes one answer of the output. A call may take ``$goal``, ``$input`` (the plan's), ``$results`` (by id) and
-    ``$missing``."""
+    """Makes one answer of the output. A call may take ``$goal``, ``$results`` (by id; ``$input`` too) and ``$missing``."""
 
     def parts(self) -> tuple[Part, ...]:
         """Planner, executors, checker, synthesis."""
         count = len(self.tasks) or self.max_tasks
         executors = tuple(f"executors.{name}.node" for name in self.executors)
         found: list[Part] = []
+        at_once = 2 * self.max_parallel  # it continues as new between tasks; one under way may be done twice
         if self.planner:
             found.append(
                 Part("planner", self.planner, 1 + self.replans, 1, "", ("input", "problems"), graph(self), "planner.6")
@@ -87,16 +87,14 @@ class PlanNode(PatternBase):
             offers = ("input", "task", "results", "missing", *(task.task_id for task in self.tasks))
             offers = (*offers, "*") if self.planner else offers
             group, before = ("executors" if self.planner else ""), ("planner",) if self.planner else ()
-            found.append(
-                Part(place, spec.node, most, 1 if group else 0, group, offers, None, f"task-{'x' * 64}.2", before)
-            )
+            step, least = f"task-{'x' * 64}.2", 1 if group else 0
+            found.append(Part(place, spec.node, most, least, group, offers, None, step, before, at_once))
         if self.checker:
             offers = ("task", "success", "result", "input")
             judged = [task for task in self.tasks if task.success]
             most = 2 * count if self.planner else sum(2 if task.fallback else 1 for task in judged)
-            found.append(
-                Part("checker", self.checker, most, 0, "", offers, verdict(), f"check-{'x' * 64}.2", executors)
-            )
+            step = f"check-{'x' * 64}.2"
+            found.append(Part("checker", self.checker, most, 0, "", offers, verdict(), step, executors, at_once))
         if self.synthesis:
             offers = ("input", "results", "missing")
             found.append(Part("synthesis", self.synthesis, 1, 1, "", offers, None, "synthesis", executors))

@@ -79,13 +79,11 @@ class RefineNode(PatternBase):
         found = [Part("writer", writer, self.iterations, 1, group, offers, step="draft-20")]
         for index, node in enumerate(shifted):
             found.append(Part(f"shifts.{index}", node, self.iterations, 1, group, offers, step="draft-20"))
-        reviewed = ("input", "draft", "criteria", "iteration")
-        found.append(
-            Part("editor", self.editor, self.iterations, 1, "", reviewed, judgement(), "review-20", ("writer",))
-        )
+        reviewed, before = ("input", "draft", "criteria", "iteration"), tuple(part.place for part in found)
+        found.append(Part("editor", self.editor, self.iterations, 1, "", reviewed, judgement(), "review-20", before))
         if self.comparer:
             most, compared = max(1, self.iterations - STUCK_AFTER), ("input", "texts")
-            found.append(Part("comparer", self.comparer, most, 0, "", compared, sameness(), "compare-20", ("writer",)))
+            found.append(Part("comparer", self.comparer, most, 0, "", compared, sameness(), "compare-20", before))
         return tuple(found)
 
     def comparisons(self) -> Comparisons | None:

@@ -19,7 +19,7 @@ class RouteRule(WireModel):
     """The label."""
     pattern: Annotated[str, Field(max_length=500)] = ""
     """A regular expression that occurs in one of the texts of what is routed: RE2's syntax, upper and lower case alike.
-    Of each text the first 16,384 characters are looked at, of all together 262,144."""
+    Of each text the first 16,384 characters are looked at, of all together 262,144, and at most 1,024 texts."""
     fields: Annotated[dict[Name, ArgumentRule], Field(max_length=32)] = {}
     """Conditions on fields of an input that is an object; on any other input none holds."""
 

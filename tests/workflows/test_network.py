@@ -1,0 +1,393 @@
+"""Networks on a real server: who gets an event, where it ends, questions and their circles, limits, growth, failures."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+
+from activities.contracts.events import EventOutcome
+from activities.contracts.failures import FailureKind
+from activities.errors import AuthenticationFailed
+from tests.conftest import Bench, Workers
+from tests.support.networks import Got, asks, event, network, played, sends
+from workers.runs import RunHandle, read_result
+from workflows.contracts import RunResult, RunStatus
+
+
+def whom(result: RunResult) -> dict[str, set[str]]:
+    """Event id to who has worked on it."""
+    return {report.event_id: set(report.handled_by) for report in result.events}
+
+
+def steps(result: RunResult) -> set[str]:
+    return {step.step for step in result.steps}
+
+
+async def until_closed(bench: Bench, handle: RunHandle) -> None:
+    """Nothing of the run is open; visibility follows."""
+    query = f'WorkflowId STARTS_WITH "{handle.id}" AND ExecutionStatus = "Running"'
+    async with asyncio.timeout(10):
+        while (await bench.deployment.client.count_workflows(query)).count:
+            await asyncio.sleep(0.05)
+
+
+async def test_an_event_goes_to_whom_it_is_for(workers: Workers) -> None:
+    """To all subscribers of its type, to one of each group, to the one that it names; what reaches nobody is the output."""
+
+    def lead(got: Got) -> Any:
+        assert (got.event_type, got.sender, got.payload) == ("goal", "net", "go")
+        jobs = [event("job.cut", n) for n in range(4)]
+        return sends(
+            *jobs, event("hello", "you", to="quiet"), event("lost.thing", {"a": [1]}), event("one", event_id="x1")
+        )
+
+    def worker(got: Got) -> Any:
+        return sends(event("done.so.far", got.payload), event("one", event_id="x1"))
+
+    def watcher(got: Got) -> Any:
+        return sends(event("seen", got.event_type)) if got.event_type == "job.cut" else sends()
+
+    peers = {
+        "lead": ["goal"],
+        "w1": {"subscribes": ["job.*"], "group": "workers"},
+        "w2": {"subscribes": ["job.*"], "group": "workers"},
+        "watcher": ["*.so.far", "job.cut", "one"],
+        "quiet": [],
+    }
+    script = played(lead=lead, w1=worker, w2=worker, watcher=watcher, quiet=lambda _: sends())
+    async with workers(script) as bench:
+        handle = await bench.start(network(peers), "go")
+        result, history = await read_result(handle), await handle.fetch_history()
+    assert result.status is RunStatus.COMPLETE, result
+    assert result.output == [*["job.cut"] * 4, {"a": [1]}]
+    of = whom(result)
+    shared = [{"w1", "watcher"}, {"w2", "watcher"}]
+    assert [of[f"#1.lead.{n}"] for n in (1, 2, 3, 4)] == shared * 2, "the group shares the work"
+    assert of["#1.lead.5"] == {"quiet"}
+    assert of["#1.lead.6"] == set()
+    assert of["x1"] == {"watcher"}, "an event is dropped where its id was there before"
+    reports = {report.event_id: report for report in result.events}
+    assert reports["x1"].duplicates == 4
+    assert reports["#1.lead.6"].outcome is EventOutcome.UNDELIVERED
+    assert reports["#1.lead.1.w1.1"].cause == "#1.lead.1"
+    assert reports["#1.lead.1.w1.1"].hops == 2
+    assert reports["#1.lead.1.w1.1"].task_id == "net/w1/1-lead-1"
+    assert {"net/lead/1", "net/quiet/1-lead-5", "net/w2/1-lead-2"} <= steps(result)
+    kinds = Counter(EventType.Name(one.event_type).removeprefix("EVENT_TYPE_") for one in history.events)
+    assert kinds["ACTIVITY_TASK_SCHEDULED"] == kinds["TIMER_STARTED"] == len(result.steps), (
+        "a step and its deadline each"
+    )
+    assert not [kind for kind in kinds if "MARKER" in kind or "SIGNAL" in kind or "CHILD" in kind]
+
+
+async def test_a_goal_event_ends_it_and_what_is_at_work_then(workers: Workers) -> None:
+    """What the goal event says is the output. A slow peer is ended, paid for, and nobody stands in for it."""
+    slow_began = asyncio.Event()
+
+    async def slow(got: Got) -> Any:
+        del got
+        slow_began.set()
+        await asyncio.sleep(60)
+        return sends()
+
+    async def quick(got: Got) -> Any:
+        await slow_began.wait()
+        return sends(event("answer.ready", {"of": got.payload}), "more")
+
+    nested = {"kind": "pipeline", "name": "line", "stages": [{"kind": "agent", "agent": "slow"}]}
+    peers = {
+        "slow": {"node": {**nested, "fallback": {"kind": "agent", "agent": "never"}}, "subscribes": ["goal"]},
+        "quick": ["goal"],
+        "late": ["more"],
+    }
+    spec = network(peers, goal_event="answer.*", agents=["slow", "never"])
+    async with workers(played(slow=slow, quick=quick)) as bench:
+        handle = await bench.start(spec, "go")
+        async with asyncio.timeout(20):
+            result = await read_result(handle)
+        await until_closed(bench, handle)
+    assert result.status is RunStatus.COMPLETE, result
+    assert result.output == {"of": "go"}
+    assert [report.outcome for report in result.events] == [
+        EventOutcome.WAITING,
+        EventOutcome.GOAL,
+        EventOutcome.WAITING,
+    ]
+    assert "slow was ended in its work on goal #1" in result.log
+    assert "answer.ready of quick ended the network" in result.log
+    assert not [step for step in steps(result) if "fallback" in step or "late" in step]
+
+
+async def test_a_peer_asks_and_a_circle_is_refused(workers: Workers) -> None:
+    """Who asks takes nobody's place: all of it with one peer at work at a time."""
+    told: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+
+    def asking(name: str, other: str) -> Any:
+        def play(got: Got) -> Any:
+            if got.answer:
+                told[name].append(got.answer)
+                return sends(answer=f"{name} knows: {got.answer.rpartition('Input:')[2].strip()}")
+            if got.event_type == "goal" or name != "a":
+                return sends(event(f"from.{name}", got.payload), **asks(other, f"{name} wants to know"))
+            return sends(answer="it")
+
+        return play
+
+    peers = {
+        "a": {"subscribes": ["goal"], "asks": ["b"]},
+        "b": {"asks": ["c"], "description": "knows much"},
+        "c": {"asks": ["a"]},
+    }
+    script = played(a=asking("a", "b"), b=asking("b", "c"), c=asking("c", "a"))
+    async with workers(script) as bench:
+        circle, never = await asyncio.gather(
+            bench.run(network(peers, max_parallel=1), "go"), bench.run(network(peers, max_asks=1, max_events=1), "go")
+        )
+        calls = bench.provider.calls
+    assert circle.status is RunStatus.COMPLETE, circle
+    assert circle.output == ["go", "a wants to know", "b wants to know"], "what who is asked sends counts too"
+    said = "it would close a circle of peers that wait for each other: c waits for a waits for b waits for c"
+    assert said in told["c"][0]
+    assert f"a question of c was not asked: {said}" in circle.log
+    assert told["b"][0].startswith("c answers your question. Go on with your work on the event. You may ask 1 more.")
+    assert any("\n\nInput:\nb knows: c knows:" in answer for answer in told["a"])
+    assert {"net/a/1", "net/a/1.2", "net/b/1-a-q1", "net/c/1-a-q1-b-q1.2"} <= steps(circle)
+    assert [step for step in calls if "knows much" in step.messages[0].text], "who may ask reads what whom is for"
+    assert never.status is RunStatus.COMPLETE, never
+    assert any("max_events=1 is reached" in answer for answer in told["a"]), (
+        "a question that cannot be answered is refused"
+    )
+    assert steps(never) == {"net/a/1", "net/a/1.2"}
+
+
+async def test_limits_end_a_storm(workers: Workers) -> None:
+    """Each event causes two: bounded, said, nothing left running; a failure of its kind where that is wanted."""
+
+    def storm(got: Got) -> Any:
+        return sends(event("drop", 1), event("drop", 2)) if got.event_type in ("goal", "drop") else sends()
+
+    async def waits(got: Got) -> Any:
+        del got
+        await asyncio.sleep(60)
+        return sends()
+
+    def wide(**node: Any) -> Any:
+        return network({"a": ["*"], "b": {"subscribes": ["drop"], "node": {"kind": "agent", "agent": "a"}}}, **node)
+
+    async with workers(played(a=storm, w=waits)) as bench:
+        many = wide(max_events=30, max_parallel=8)
+        partial, hops, fails, late, quiet = await asyncio.gather(
+            bench.run(many), bench.run(wide(max_hops=3)), bench.run(wide(max_events=5, at_limit="fail")),
+            bench.run(network({"w": ["goal"], "x": ["goal"]}, max_parallel=1, seconds=1.5, agents=["w"])),
+            bench.run(network({"a": ["other"]}, start=[{"event_type": "lost"}], goal_event="never", at_limit="fail")),
+        )  # fmt: skip
+    assert partial.status is RunStatus.PARTIAL
+    assert len(partial.steps) == 30
+    assert partial.output == []
+    (line,) = partial.missing
+    assert line.endswith("events were not worked on: max_events=30 of the network 'net' is reached")
+    assert hops.status is RunStatus.PARTIAL
+    assert len(hops.steps) == 1 + 2 * 2 + 4 * 2 * 2, "hops 0, 1, 2"
+    assert hops.missing == ("32 events were not passed on: max_hops=3 of the network 'net' is reached",)
+    assert fails.failure
+    assert fails.failure.kind is FailureKind.LIMIT_EXCEEDED
+    assert fails.failure.fix.startswith("raise max_events of 'net'")
+    assert late.status is RunStatus.PARTIAL, late
+    assert late.missing == ("the network 'net' did not end within 1.5 s: 2 events were left",)
+    assert quiet.failure
+    assert quiet.failure.message.endswith("its goal event never never came")
+    assert len(partial.events) <= 1000
+
+
+async def test_what_a_failed_peer_means(workers: Workers) -> None:
+    """It fails the network; where it may be missing the result names it; whoever stands in answers in its place."""
+    hanging = asyncio.Event()
+
+    def fails(got: Got) -> Any:
+        raise AuthenticationFailed(f"no key for {got.event_type}", fix="set one")
+
+    async def hangs(got: Got) -> Any:
+        del got
+        hanging.set()
+        await asyncio.sleep(60)
+        return sends()
+
+    async def fails_late(got: Got) -> Any:
+        await hanging.wait()
+        return fails(got)
+
+    def passes(got: Got) -> Any:
+        if got.answer or got.event_type != "goal":
+            return sends(event("told", got.answer or got.payload))
+        return asks("bad", "well?") if got.payload == "ask" else sends(event("for.bad", got.payload))
+
+    bad = {"kind": "agent", "agent": "bad"}
+    person = {"kind": "person", "name": "boss", "question": "What now?", "asking": {
+        "seconds": 0.3, "default": "answer", "default_answer": sends(event("boss.said", "so"))}}  # fmt: skip
+
+    def with_bad(node: dict[str, Any], **more: Any) -> Any:
+        peers = {"p": {"subscribes": ["goal"], "asks": ["bad"]}, "bad": {"subscribes": ["for.*"], "node": node}}
+        return network(peers, agents=["bad", "good"], **more)
+
+    script = played(bad=fails, p=passes, good=passes, hang=hangs, late=fails_late)
+    async with workers(script) as bench:
+        failed, missing, stands_in, asked, person_asked, ended = await asyncio.gather(
+            bench.run(with_bad(bad)),
+            bench.run(with_bad({**bad, "critical": False})),
+            bench.run(with_bad({**bad, "fallback": {"kind": "agent", "agent": "good"}})),
+            bench.run(with_bad({**bad, "fallback": {"kind": "skip"}}), "ask"),
+            bench.run(with_bad(bad, escalate=person)),
+            bench.run(network({"hang": ["goal"], "late": ["goal"]})),
+        )
+    assert failed.failure
+    assert failed.failure.kind is FailureKind.AUTHENTICATION_FAILED
+    assert [report.outcome for report in failed.events] == [EventOutcome.HANDLED, EventOutcome.WAITING], failed.events
+    assert missing.status is RunStatus.PARTIAL
+    assert missing.missing == ("bad is missing: no key for for.bad",)
+    assert stands_in.status is RunStatus.COMPLETE, stands_in
+    assert stands_in.output == ["Do it."]
+    assert asked.status is RunStatus.PARTIAL
+    assert asked.output == ["bad has no answer to your question. Go on without it. You may ask 1 more."]
+    assert person_asked.status is RunStatus.COMPLETE, person_asked
+    assert person_asked.output == ["so"]
+    assert ended.failure
+    assert ended.failure.kind is FailureKind.AUTHENTICATION_FAILED
+    assert "hang was ended in its work on goal #1" in ended.log
+
+
+CHAIN = {"a": {"subscribes": ["goal", "n"], "asks": ["b"]}, "b": ["m"], "c": {"subscribes": ["m"], "group": "g"},
+         "d": {"subscribes": ["m"], "group": "g"}}  # fmt: skip
+
+
+def chain(got: Got) -> Any:
+    """Four events in a row; about each a question, and an event for two others."""
+    number = 0 if got.event_type == "goal" else got.payload
+    if not got.answer:
+        return sends(event("m", number), **asks("b", f"{number}?"))
+    return sends(*([event("n", number + 1)] if number < 3 else []), event("end", got.answer.rpartition("Input:")[2]))
+
+
+def chained(got: Got) -> Any:
+    return sends(answer=f"yes {got.payload}") if got.event_type == "question" else sends(event("heard", got.payload))
+
+
+async def test_a_continue_as_new_loses_and_repeats_no_event(workers: Workers) -> None:
+    """Also while one peer waits for another: the same steps, calls and output as without."""
+    async with workers(played(a=chain, b=chained, c=chained, d=chained)) as bench:
+        spec = network(CHAIN)
+        whole = await bench.run(spec)
+        calls = len(bench.provider.calls)
+        handle = await bench.start(spec, max_history_events=1)
+        cut = await read_result(handle)
+        assert len(bench.provider.calls) == 2 * calls
+        client, executions = bench.deployment.client, 0
+        async with asyncio.timeout(10):
+            while executions < 8:
+                query = f'WorkflowId = "{handle.id}" AND ExecutionStatus = "ContinuedAsNew"'
+                executions = (await client.count_workflows(query)).count
+                await asyncio.sleep(0.02)
+    assert (cut.status, cut.failure) == (RunStatus.COMPLETE, None)
+    assert cut.output == whole.output
+    assert len(cut.steps) == len(steps(cut)) == calls
+    assert steps(cut) == steps(whole)
+    assert whom(cut) == whom(whole)
+    assert cut.usage.model_calls == calls
+    assert len(cut.state) == calls
+    ends = [value for value in whole.output if "yes" in str(value)] if isinstance(whole.output, list) else []
+    assert len(ends) == 4
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("c", "d", "b")])
+async def test_who_is_faster_changes_no_step(workers: Workers, order: tuple[str, ...]) -> None:
+    """A step has the same name in every re-run, so that what is recorded is found again."""
+
+    def slowly(name: str, play: Any) -> Any:
+        async def later(got: Got) -> Any:
+            await asyncio.sleep(0.05 * order.index(name) if name in order else 0)
+            return play(got)
+
+        return later
+
+    many = {**CHAIN, "a": {**CHAIN["a"], "subscribes": ["goal", "n", "heard"]}}  # type: ignore[dict-item] # a peer with more
+    quick = played(a=chain, b=chained, c=chained, d=chained)
+    slow = played(a=slowly("a", chain), b=slowly("b", chained), c=slowly("c", chained), d=slowly("d", chained))
+    found = []
+    for script in (quick, slow):
+        async with workers(script) as bench:
+            found.append(await bench.run(network(many, max_events=400, max_parallel=8)))
+    first, second = found
+    assert (first.status, first.failure) == (RunStatus.COMPLETE, None), first.missing
+    assert steps(first) == steps(second)
+    assert first.output == second.output
+
+
+async def test_calls_patterns_and_people_are_peers_and_a_network_is_a_part(workers: Workers) -> None:
+    """A call answers with events of its own making; one that says something else fails. A network stands in any place."""
+    call = {"kind": "call", "name": "tell", "tool": "tell", "arguments": {"event_type": "told", "payload": "$event"}}
+    line = {"kind": "pipeline", "name": "line", "stages": [
+        {"kind": "call", "name": "echo", "tool": "echo", "arguments": {"text": "$input"}},
+        {"kind": "call", "name": "nobody", "tool": "tell", "arguments": {"event_type": "x", "payload": "$input", "to": "who"}},
+    ]}  # fmt: skip
+    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$input", "final": True}}
+    wrong = {"kind": "call", "name": "wrong", "tool": "echo", "arguments": {"text": "$payload"}}
+
+    def in_line(root: dict[str, Any]) -> dict[str, Any]:
+        return {"kind": "pipeline", "name": "outer", "stages": [root, gate]}
+
+    peers = {"t": {"node": call, "subscribes": ["goal"]}, "p": {"node": line, "subscribes": ["goal"]}}
+    summed = {"kind": "agent", "agent": "sum"}
+    async with workers(played(sum=lambda got: sends(event("sum", got.payload)))) as bench:
+        nested, wrongly, made = await asyncio.gather(
+            bench.run(network(peers, wrap=in_line), "go"),
+            bench.run(network({"w": {"node": wrong, "subscribes": ["goal"]}}), "go"),
+            bench.run(network(peers, result=summed, agents=["sum"]), "go"),
+        )
+    assert nested.status is RunStatus.COMPLETE, nested
+    gated = nested.output
+    assert isinstance(gated, dict)
+    (told, sent_on), *_ = (gated["output"][0],)
+    assert sent_on == "go"
+    assert told == {
+        "event_id": "#1", "event_type": "goal", "task_id": "outer/net", "agent_id": "net", "payload": "go",
+        "schema_version": 1, "to": None, "hops": 0, "cause": "",
+    }  # fmt: skip
+    assert [report.network for report in nested.events] == ["outer/net"] * 3
+    assert nested.events[2].to == "who"
+    assert wrongly.failure
+    assert wrongly.failure.kind is FailureKind.CONTRACT_VIOLATED
+    assert made.status is RunStatus.COMPLETE, made
+    assert made.notes == ("2 events reached nobody: x, told",) or made.notes == ("2 events reached nobody: told, x",)
+    assert isinstance(made.output, str)
+    assert "A network" not in made.output
+
+
+async def test_a_stop_and_a_budget_end_it(workers: Workers) -> None:
+    """Nothing is left running, whoever works or waits; a budget may leave what there is."""
+    reached = asyncio.Event()
+
+    async def hangs(got: Got) -> Any:
+        del got
+        reached.set()
+        await asyncio.sleep(60)
+        return sends()
+
+    def on(got: Got) -> Any:
+        return sends("so.far", "next") if got.event_type != "question" else sends()
+
+    nested = {"node": {"kind": "pipeline", "name": "line", "stages": [{"kind": "agent", "agent": "hang"}]}}
+    peers = {"a": {"subscribes": ["goal"], "asks": ["n"]}, "n": nested, "b": ["goal"]}
+    script = played(a=lambda _: asks("n", "well?"), hang=hangs, b=on, c=on)
+    async with workers(script) as bench:
+        handle = await bench.start(network(peers, agents=["hang"]))
+        await reached.wait()
+        await handle.cancel()
+        stopped = await read_result(handle)
+        await until_closed(bench, handle)
+        budget = {"model_calls": 3, "on_breach": "partial"}
+        short = await bench.run(network({"c": ["goal", "next"]}, budget=budget))
+    assert stopped.status is RunStatus.FAILED
+    assert {report.event_id for report in stopped.events} == {"#1", "#1.a.q1"} | {f"#1.b.{n}" for n in (1, 2)}
+    assert short.status is RunStatus.PARTIAL, short
+    assert short.output == [None, None, None]
