@@ -60,9 +60,11 @@ def _arrows(node: Node, name: str, places: list[str]) -> Iterator[str]:
     ids = {where: f"{name}_{index}" for index, where in enumerate(places)}
     if isinstance(node, SupervisorNode):
         yield from _in_supervisor(node, ids)
-        return
-    for part in node.parts():
-        yield from (f"{ids[before]} --> {ids[part.place]}" for before in part.before if before in ids)
+    else:
+        for part in node.parts():
+            yield from (f"{ids[before]} --> {ids[part.place]}" for before in part.before if before in ids)
+    if "escalate" in ids:
+        yield from (f"{ids[part.place]} -. given up .-> {ids['escalate']}" for part in node.parts())
 
 
 def _in_supervisor(node: SupervisorNode, ids: dict[str, str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ BUILT_IN_TOOLS = (
     "activities.tools.documents",
     "activities.tools.expenses",
     "activities.tools.fetch",
+    "activities.tools.line_labels",
     "activities.tools.quotes",
 )
 

@@ -78,7 +78,7 @@ async def _turns(step: StepContext, work: AgentWork, boundary: Callable[[AgentSt
 
     board.show(row.at(work.state))
     try:
-        async with asyncio.timeout_at(work.deadline) as work.bound:
+        async with step.frame.clock.until(work.deadline) as work.bound:
             answer = await AgentLoop(work).work(between_turns)
     except (Exception, asyncio.CancelledError) as error:
         result = _ended(step, work, _why(work, error))

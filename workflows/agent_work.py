@@ -1,6 +1,5 @@
 """One agent at work on one step: what its turns, its model calls and its tool calls share."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.messages import MessageRef, estimate_tokens
     from activities.errors import ConfigurationInvalid, DeadlineExceeded
     from workflows.budget import Account
+    from workflows.clock import Bound
     from workflows.contracts import AgentState, ModelRoute, NodePlan
     from workflows.deadlines import after, earliest
     from workflows.failures import stop_if_requested
@@ -41,7 +41,7 @@ class AgentWork:
         """What the UI's one-line summaries begin with: several of its kind may be at work."""
         self.end = earliest(step.frame.deadline, after(state.started_at, task.seconds if task else None))
         """Workflow time at which the step ends whatever it waits for; nothing: only its own limit bounds it."""
-        self.bound: asyncio.Timeout | None = None
+        self.bound: Bound | None = None
         """What ends the step in time, while it is at work."""
         self._asking, self._asking_since = 0, 0.0
         self.account = Account(f"the agent {agent!r}", _budget(self.limits), parent=step.funds, used=state.usage)

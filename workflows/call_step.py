@@ -55,7 +55,7 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
     seconds = step.task.seconds if step.task else None
     call = _Call(step, node, after(started, seconds))
     try:
-        async with asyncio.timeout(seconds):
+        async with step.frame.clock.until(after(started, seconds)):
             await call.make()
     except (Exception, asyncio.CancelledError) as error:
         stop_if_requested()

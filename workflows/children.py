@@ -6,6 +6,7 @@ such as when others were faster, the parent has to know what it has used: then i
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from temporalio import workflow
@@ -17,8 +18,12 @@ LEFT = "ostinato: its parent goes on without it"
 """The same where only this part of the work is ended. Pinned: it enters history."""
 
 
-async def to_its_result(child: ChildWorkflowHandle[Any, Any]) -> Any:
+async def to_its_result(child: ChildWorkflowHandle[Any, Any], goes_on: Callable[[], bool]) -> Any:
     """The result of a nested workflow; where this one is stopped meanwhile, so is that, and it is waited for.
+
+    Args:
+        child: the nested workflow.
+        goes_on: whether the work goes on where only this part of it is stopped.
 
     Raises:
         ChildWorkflowError: it failed, or was stopped.
@@ -26,7 +31,7 @@ async def to_its_result(child: ChildWorkflowHandle[Any, Any]) -> Any:
     try:
         return await asyncio.shield(child)
     except asyncio.CancelledError:
-        child.cancel(LEFT if workflow.cancellation_reason() in {None, LEFT} else BY_PARENT)
+        child.cancel(LEFT if goes_on() and workflow.cancellation_reason() in {None, LEFT} else BY_PARENT)
         return await child
 
 

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import Halted
     from workflows.budget import Account
     from workflows.budget_asking import BudgetQuestions
+    from workflows.clock import Clock
     from workflows.contracts import AgentState, DecisionReport, RunInput, RunResult, Task
     from workflows.deadlines import end_of_run
     from workflows.monitor_judges import RunJudge
@@ -59,6 +60,8 @@ class Frame:
     started_at: float = 0.0
     deadline: float | None = None
     """Workflow time at which it has to have ended, all below it included."""
+    clock: Clock = field(default_factory=Clock)
+    """Ends its own steps in time."""
     halted: FailureDetail | None = None
     """The gate's last word, where it has ended the run."""
     _waiting: list["asyncio.Task[Any]"] = field(default_factory=list)

@@ -52,8 +52,7 @@ async def judged(step: StepContext, spec: MonitorSpec, judge: MonitorJudge, acti
     if run_judge is None:
         raise RuntimeError("this workflow does not know how to run judges")
     path = f"{step.path}/judge-{spec.name}-{judge.name}-{action.ordinal.replace('.', '-')}"
-    # A task of its own: nothing of what the monitored step was told, and no monitors.
-    result = await run_judge(replace(step, path=path, task=None), judge.judge, _told(step, judge, action, shown))
+    result = await run_judge(replace(step, path=path), judge.judge, _told(step, judge, action, shown))
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError  # the judge has swallowed what was meant for the step

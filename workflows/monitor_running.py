@@ -20,6 +20,7 @@ async def run_judge(step: StepContext, agent: str, prompt: str) -> RunResult:
         CancelledError: the run was stopped.
     """
     node, frame = AgentNode(agent=agent), step.frame
+    # A task of its own: nothing of what the monitored step was told, and no monitors.
     task = Task(prompt=prompt, goal=prompt, offer_tools=False)
     try:
         task = handed_over(step, node, task)

@@ -272,7 +272,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
             static_summary=f"{name}: {' '.join(task.prompt.split())}"[:200],
             static_details=f"`{path}` of `{root}`\n\n{task.prompt[:2000]}",
         )
-        result = RunResult.model_validate(await to_its_result(nested))
+        result = RunResult.model_validate(await to_its_result(nested, lambda: step.frame.halted is None))
         usage = result.usage
     except ChildWorkflowError as error:
         result = result_of(error, path=path)

@@ -208,7 +208,7 @@ class PatternWork(Generic[N]):
             prompt=shown(prompt, ask.given),
             goal=ask.goal or prompt,
             inputs={"input": ask.given, **ask.inputs},
-            key=ask.key or step,
+            key=ask.key or (step if ask.commits else None),
             thread=ask.thread,
             offer_tools=ask.offer_tools,
             seconds=ask.seconds,

@@ -61,12 +61,12 @@ def answer(call: ProviderCall) -> ProviderAnswer:
     messages = list(call.messages)
     summarise = _asks_for_summary(messages)
     reading = read(messages[:-1] if summarise else messages)
-    evidence = gather(reading)
     if summarise:
-        return _answered(call, _summary(evidence, call.max_output_tokens))
+        return _answered(call, _summary(gather(reading), call.max_output_tokens))
     role = role_of(
         Request(call.output_schema, call.instructions, reading, messages, finds=finds_documents(tuple(call.tools)))
     )
+    evidence = gather(reading) if role is None or role.reads else []
     wanted = next_call(tuple(call.tools), reading, evidence) if role is None or role.searches else None
     if wanted is not None and estimate_tokens(wanted.arguments) <= call.max_output_tokens:
         return ProviderAnswer(

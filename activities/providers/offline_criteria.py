@@ -190,7 +190,7 @@ def units(text: str) -> list[str]:
     """The sentences of a text, each with the source that stands behind it."""
     spans = [(found.start, found.end) for found in sentences(text)]
     starts = [start for start, _ in spans]
-    ends = [*starts[1:], len(text)]
+    ends = [*starts[1:], len(text)] if starts else []
     parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
     kept: list[str] = []
     for part in parts:

@@ -36,7 +36,8 @@ def choose(described: Mapping[str, str], text: str) -> Choice:
         text: what it is about.
     """
     said = spoken(text)
-    there = {root(word): word for word in reversed(said) if root(word) in content_roots(text)}
+    carrying = content_roots(text)
+    there = {one: word for word in reversed(said) if (one := root(word)) in carrying}
     wanted = {name: _wanted(name, description) for name, description in described.items()}
     common = [root for own in wanted.values() for root in own]
     scores: dict[str, float] = {}

@@ -188,11 +188,8 @@ class Question:
         found = _NAMES.findall(self.text)
         if _GERMAN.search(self.text):  # all nouns begin with a capital
             found = [name for name in found if name.isupper() or "_" in name or any(map(str.isdigit, name))]
-        return frozenset(
-            root(word)
-            for word in spoken(f"{marked} {' '.join(found)}")
-            if word not in function_words(self.text) and word not in VAGUE_WORDS
-        )
+        empty = function_words(self.text) | VAGUE_WORDS
+        return frozenset(root(word) for word in spoken(f"{marked} {' '.join(found)}") if word not in empty)
 
     @cached_property
     def focus(self) -> str:

@@ -92,7 +92,10 @@ SCENARIOS = (
     Scenario("refine", "success_continued", refine(), edited(3), changes={"max_history_events": 1}),
     Scenario("refine", "success_approved", refine(**_ASKING), edited(9), says(Choice.APPROVE)),
     Scenario(
-        "refine", "partial_stuck", refine(iterations=5, stuck={"threshold": 0.9}), edited(9, (NEAR + "{}").format)
+        "refine",
+        "partial_stuck",
+        refine(iterations=5, stuck={"threshold": 0.9}),
+        edited(9, lambda number: NEAR + "!" * number),
     ),
     Scenario("refine", "failure", refine(iterations=1, at_cap="fail"), edited(9)),
     Scenario("refine", "waiting", refine(), end=scheduled, pools=("workflows",)),

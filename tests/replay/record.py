@@ -16,7 +16,7 @@ from activities.contracts.people import Choice
 from activities.errors import AuthenticationFailed, Overloaded
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.replay import composition as made
-from tests.replay import debating, monitoring, sessions, supervision
+from tests.replay import debating, fanning, monitoring, sessions, supervision
 from tests.replay.scenario import HISTORIES, SUMS, Scenario, scheduled, stopped
 from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
 from tests.support.supervision import SUBTASKS, A, B, failing, obedient, spacious, team
@@ -174,6 +174,7 @@ SCENARIOS = (
     Scenario("human_task", "waiting", made.pipeline(made.asks()), end=made.left_asking),
     *debating.SCENARIOS,
     *supervision.SCENARIOS,
+    *fanning.SCENARIOS,
     *monitoring.SCENARIOS,
 )
 

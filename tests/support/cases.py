@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from activities.contracts.messages import UserMessage
-from activities.providers.base import ProviderAnswer, ProviderCall
+from activities.providers.base import ProviderCall
 
 Play = Callable[[str, ProviderCall], Any]
 """Gets the agent's name and its request; returns or awaits to an answer, or raises."""
@@ -21,7 +21,7 @@ class Cases:
         self._plays = plays
         self.calls: defaultdict[str, list[tuple[str, ProviderCall]]] = defaultdict(list)
 
-    def __call__(self, call: ProviderCall, index: int) -> ProviderAnswer | Awaitable[ProviderAnswer]:
+    def __call__(self, call: ProviderCall, index: int) -> Any:
         del index
         said = " ".join(message.text for message in call.messages if isinstance(message, UserMessage))
         found = _CASE.search(said)

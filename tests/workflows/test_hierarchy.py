@@ -1,6 +1,7 @@
 """Hierarchies: parts go down, summaries come up, nobody is told more than its part, and none is deeper than its cap."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +11,18 @@ from activities.contracts.failures import FailureKind
 from activities.contracts.people import Choice
 from activities.errors import ConfigurationInvalid
 from activities.providers.base import ProviderAnswer, ProviderCall
-from tests.conftest import Workers
+from tests.conftest import Workers, new_run_id
 from tests.support.hierarchies import hierarchy as team
 from tests.support.hierarchies import played, prompt, role
 from tests.support.people import decides
 from tests.support.scripted import says, says_json
+from tests.tools.folder import HARBOUR, RULES
+from workers.admission import RunOrder, admit
 from workers.checks.findings import TeamView
-from workers.runs import read_result
+from workers.deployment import Deployment
+from workers.pools import running_pools
+from workers.runs import read_result, start_run
+from workers.team_file import load_team
 from workflows.contracts import RunInput, RunStatus
 from workflows.teams.tree import TeamSpec
 
@@ -215,3 +221,36 @@ def test_places_are_those_of_the_file() -> None:
         "root.workers.digger.node": ("workers", "agent"),
         "root.escalate": ("escalate", "person"),
     }
+
+
+REVIEW = Path(__file__).parents[2] / "scripts" / "teams" / "review.yaml"
+
+
+async def test_the_ready_review_has_each_question_read_under_a_manager_of_its_own(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    (tmp_path / "log.md").write_text(HARBOUR)
+    (tmp_path / "rules.txt").write_text(RULES)
+    goal = "What is a pilot paid? What duty does salt pay? Who invented the telephone?"
+    async with running_pools(deployment, ["workflows", "tools", "models-offline"]):
+        order = RunOrder(goal=goal, run_id=new_run_id(), folder=tmp_path)
+        handle = await start_run(deployment.client, await admit(deployment, load_team(REVIEW), order))
+        result = await read_result(handle)
+    assert result.status is RunStatus.COMPLETE, result.failure
+    tasks = {
+        step.step.removeprefix("review/draft/"): step.task
+        for step in result.steps
+        if step.agent.startswith("review/manager")
+    }
+    assert [(step, task.partition("?")[0]) for step, task in tasks.items()] == [
+        ("s1-1/plan-1", "What is a pilot paid"),
+        ("s1-2/plan-1", "What duty does salt pay"),
+        ("s1-3/plan-1", "Who invented the telephone"),
+    ]
+    assert isinstance(result.output, dict)
+    review: Any = result.output["output"]
+    said = " ".join(claim["quote"] for claim in review["claims"])
+    assert "pilot" in said
+    assert "salt" in said.lower()
+    assert {claim["source"].partition(":")[0] for claim in review["claims"]} <= {"log.md", "rules.txt"}
+    assert review["unanswered"] == ["Who invented the telephone?"]

@@ -252,3 +252,40 @@ async def test_no_run_uses_more_than_its_worst_case(workers: Workers) -> None:
     assert 0 < result.usage.model_calls <= worst.model_calls
     alone = worst_case(run.team, run.plans, run.team.root.parts()[0].node)
     assert worst.model_calls > alone.model_calls
+
+
+async def test_a_continue_as_new_keeps_what_judges_have_used(workers: Workers) -> None:
+    limits = {"model_calls": 200, "corrections": 5}
+    spec = watched(
+        {"kind": "agent", "agent": "b"}, agents={"b": {"limits": limits}, "referee": {}}, judges=[TONE], corrections=5
+    )
+    async with workers(talks("you fool", "fool", "dear sir")) as bench:
+        result = await read_result(await bench.start(spec, max_history_events=5))
+        assert len(bench.provider.calls) == 6
+    assert result.output == "dear sir"
+    assert result.usage.model_calls == 6
+    assert [d.score for d in result.decisions] == [0.9, 0.9, 0.1]
+    assert len(result.steps) == 4
+
+
+async def test_a_branch_that_is_not_needed_any_more_is_not_judged_to_its_end(workers: Workers) -> None:
+    judging = asyncio.Event()
+
+    async def script(call: ProviderCall, _: int) -> ProviderAnswer:
+        if judges(call) and "slow" in call.messages[-1].text:
+            judging.set()
+            await asyncio.sleep(60)  # cancelled with its branch
+        if "You are b" in call.instructions:
+            return says("slow")
+        if not judges(call):
+            await judging.wait()
+        return scores(call) if judges(call) else says("quick")
+
+    branches = {"a": {"kind": "agent", "agent": "a"}, "b": {"kind": "agent", "agent": "b"}}
+    node = {"kind": "fan_out", "branches": branches, "at_least": 1, "reduce": "first"}
+    spec = watched(node, agents={"a": {}, "b": {}, "referee": {}}, judges=[{**TONE, "agent": ["a", "b"]}])
+    async with workers(script) as bench, asyncio.timeout(30):
+        result = await bench.run(spec)
+        assert len(bench.provider.calls) == 4
+    assert result.status is RunStatus.COMPLETE, result.failure
+    assert "quick" in str(result.output)

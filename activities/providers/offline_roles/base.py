@@ -23,8 +23,26 @@ class Role(Protocol):
     def searches(self) -> bool:
         """Whether tools are called before it answers."""
 
+    @property
+    def reads(self) -> bool:
+        """Whether it answers from what was found; else from its prompt alone."""
+
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """Its answer, and shorter ones in case that it is too long."""
+
+
+class Blind:
+    """A part that looks at nothing but its prompt."""
+
+    searches = False
+    reads = False
+
+
+class Looking:
+    """A part that looks for documents, and answers from them."""
+
+    searches = True
+    reads = True
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from activities.providers.offline_material import plain_text, values_in
 from activities.providers.offline_prompts import objects
 from activities.providers.offline_reading import read
 from activities.providers.offline_remarks import without_instruction
-from activities.providers.offline_roles.base import Request, items_of
+from activities.providers.offline_roles.base import Blind, Request, items_of
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_sections import described
 
@@ -19,7 +19,7 @@ MAX_ITEMS = 100
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Blind):
     """Answers one item after the other."""
 
     name: str
@@ -28,7 +28,6 @@ class Batch:
     """Of the answer for one item."""
     items: tuple[tuple[str, str], ...]
     """Ids and texts."""
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The answers, fewer where they are too long: the rest is asked for again."""

@@ -14,7 +14,7 @@ from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_planner import further, plan, subtask_items
 from activities.providers.offline_prompts import Layout, follow_up
 from activities.providers.offline_reading import Reading
-from activities.providers.offline_roles.base import CUTS, Request, Role, last_answer
+from activities.providers.offline_roles.base import CUTS, Blind, Request, Role, last_answer
 from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_writer import Finding, choose, claim_items, corrected, findings, unanswered
 
@@ -49,6 +49,8 @@ class Planner:
     """What has come back, where further subtasks are asked for."""
     has_searched: bool
 
+    reads = True
+
     @property
     def searches(self) -> bool:
         """One look at the documents, before the first plan."""
@@ -64,7 +66,7 @@ class Planner:
 
 
 @dataclass(frozen=True)
-class Writer:
+class Writer(Blind):
     """Chooses among findings."""
 
     schema: Schema
@@ -73,7 +75,6 @@ class Writer:
     layout: Layout
     before: dict[str, Any]
     """Its last answer."""
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The claims, fewer and fewer."""
@@ -91,12 +92,11 @@ class Writer:
 
 
 @dataclass(frozen=True)
-class Checker:
+class Checker(Blind):
     """Compares claims with their quotations."""
 
     names: tuple[str, str, str, str]
     claims: list[dict[str, Any]]
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """A verdict for each claim; where they are too many, those against come first."""

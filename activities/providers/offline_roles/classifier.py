@@ -7,7 +7,7 @@ from typing import Any
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_matching import because, choose
 from activities.providers.offline_material import as_value, plain_text
-from activities.providers.offline_roles.base import Request, options
+from activities.providers.offline_roles.base import Blind, Request, options
 from activities.providers.offline_sections import described
 
 _SURE = frozenset({"confidence", "probability", "certainty"})
@@ -15,14 +15,13 @@ _WHY = frozenset({"reason", "reasons", "why", "explanation"})
 
 
 @dataclass(frozen=True)
-class Classifier:
+class Classifier(Blind):
     """Chooses by shared words: of the label, of its description."""
 
     names: tuple[str, str, str]
     """The fields for label, confidence and reason; the last one may be empty."""
     labels: dict[str, str]
     text: str
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """One label."""

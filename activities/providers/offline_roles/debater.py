@@ -11,7 +11,7 @@ from activities.providers.offline_matching import choose
 from activities.providers.offline_material import values_in
 from activities.providers.offline_prompts import entries
 from activities.providers.offline_reading import Document
-from activities.providers.offline_roles.base import Request, options
+from activities.providers.offline_roles.base import Looking, Request, options
 from activities.providers.offline_sentences import plain, sentences
 from activities.providers.offline_values import denies
 from activities.providers.offline_words import VAGUE_WORDS, asked_words, content_roots, root, spoken
@@ -53,6 +53,7 @@ _DUTIES = frozenset(
         "votes",
     ]
 )
+_OF_YOU = re.compile(r"(?:^|(?<=[.;!?] ))You [^.;!?]{1,500}")
 _RESTRICTS = re.compile(
     r"(?i)\b(?:forbidden|prohibited|refused|rejected|banned|illegal|against|oppose[sd]?|objects?|dangerous|risky|too \w+|verboten|ausgeschlossen)\b"
 )
@@ -68,18 +69,13 @@ class _View:
 
 
 @dataclass(frozen=True)
-class Debater:
+class Debater(Looking):
     """Votes from what it has read; an abstention where it has read nothing on it."""
 
     positions: tuple[str, ...]
     request: Request
     votes: tuple[dict[str, Any], ...]
     """What everybody said in the round before; none in the first one."""
-
-    @property
-    def searches(self) -> bool:
-        """Before its first vote."""
-        return not self.votes
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The vote, with fewer and shorter reasons."""
@@ -181,8 +177,9 @@ def recognise(request: Request) -> Debater | None:
 
 
 def interest_in(instructions: str) -> set[str]:
-    """The roots of what a debater is told to look at."""
-    return content_roots(" ".join(word for word in spoken(instructions) if word not in VAGUE_WORDS | _DUTIES))
+    """The roots of what a debater is told to look at: what its instructions say of ``you``."""
+    own = " ".join(_OF_YOU.findall(" ".join(instructions.split())))
+    return content_roots(" ".join(word for word in spoken(own) if word not in VAGUE_WORDS | _DUTIES))
 
 
 def of_interest(

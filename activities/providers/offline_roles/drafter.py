@@ -12,7 +12,7 @@ from activities.providers.offline_criteria import Check, What, Where, count
 from activities.providers.offline_evidence import Evidence, best, rank
 from activities.providers.offline_material import evidence_in
 from activities.providers.offline_reading import NOTHING
-from activities.providers.offline_roles.base import Request
+from activities.providers.offline_roles.base import Looking, Request
 from activities.providers.offline_roles.editor import SAYS_NOTHING, checks_of, criteria_of
 from activities.providers.offline_sections import listed, take_apart
 
@@ -21,14 +21,13 @@ _TEXTS = ("text", "draft", "answer", "summary", "reply", "body", "content")
 
 
 @dataclass(frozen=True)
-class Drafter:
+class Drafter(Looking):
     """Chooses quotations until the criteria hold, as far as they can."""
 
     request: Request
     checks: tuple[Check, ...]
     field: str
     """Where the text goes; empty where the answer is free text."""
-    searches: bool = True
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The draft, and shorter ones."""

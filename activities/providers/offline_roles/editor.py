@@ -8,19 +8,18 @@ from activities.providers.offline_criteria import MAX_CRITERIA, Check, read_crit
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_reading import NOTHING
-from activities.providers.offline_roles.base import CUTS, Request
+from activities.providers.offline_roles.base import CUTS, Blind, Request
 from activities.providers.offline_sections import listed
 
 SAYS_NOTHING = "It says nothing on what was asked."
 
 
 @dataclass(frozen=True)
-class Editor:
+class Editor(Blind):
     """Counts the criteria that hold. One that no program can look at is not held against a draft."""
 
     criteria: tuple[str, ...]
     draft: str
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The judgement, with fewer and fewer problems."""

@@ -8,7 +8,7 @@ from typing import Any
 from activities.providers.offline_criteria import Check, What, kind_of, read_criterion, units
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
-from activities.providers.offline_roles.base import Request
+from activities.providers.offline_roles.base import Blind, Request
 from activities.providers.offline_words import content_roots, root, spoken
 
 MAX_REASONS = 5
@@ -32,14 +32,13 @@ _ORDER = re.compile(r"(?i)^(?:never|block|forbid|forbidden:?|stop|refuse|prohibi
 
 
 @dataclass(frozen=True)
-class MonitorJudge:
+class MonitorJudge(Blind):
     """Scores what is forbidden by the clearest find."""
 
     names: tuple[str, str, str]
     """The fields for score, reasons and correction; the last one may be empty."""
     policy: str
     action: str
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """A score, with the sentences of the action that it is for."""

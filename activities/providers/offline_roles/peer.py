@@ -15,7 +15,7 @@ from activities.providers.offline_material import as_value, evidence_in, plain_t
 from activities.providers.offline_planner import parts
 from activities.providers.offline_prompts import entries
 from activities.providers.offline_reading import NOTHING, kept
-from activities.providers.offline_roles.base import Request, fields_of, items_of, options
+from activities.providers.offline_roles.base import Looking, Request, fields_of, items_of, options
 from activities.providers.offline_sections import take_apart
 
 MAX_PAYLOAD = 4_000
@@ -58,7 +58,7 @@ class _Sending:
 
 
 @dataclass(frozen=True)
-class Peer:
+class Peer(Looking):
     """Works on one event."""
 
     request: Request
@@ -69,7 +69,6 @@ class Peer:
     event: dict[str, Any]
     answer: str
     """What came back on a question; nothing where none was asked."""
-    searches: bool = True
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The events, and perhaps a question first; shorter and fewer ones where they are too long."""

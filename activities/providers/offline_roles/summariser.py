@@ -9,7 +9,7 @@ from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import evidence_in, values_in
 from activities.providers.offline_prompts import entries
 from activities.providers.offline_reading import NOTHING
-from activities.providers.offline_roles.base import Request
+from activities.providers.offline_roles.base import Blind, Request
 from activities.providers.offline_sections import listed
 
 MAX_QUOTED = 8
@@ -20,7 +20,7 @@ _HANDED = ("results", "votes", "branches", "events", "findings", "outputs", "ans
 
 
 @dataclass(frozen=True)
-class Summariser:
+class Summariser(Blind):
     """Quotes the best of it under each other, and says what is missing."""
 
     goal: str
@@ -29,7 +29,6 @@ class Summariser:
     position: str
     """The one that votes were for."""
     minority: tuple[str, ...]
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The text, and shorter ones."""

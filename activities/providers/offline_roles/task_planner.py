@@ -8,7 +8,7 @@ from typing import Any
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_matching import choose
 from activities.providers.offline_planner import MAX_TASK, parts
-from activities.providers.offline_roles.base import Request, items_of, options
+from activities.providers.offline_roles.base import Blind, Request, items_of, options
 from activities.providers.offline_sections import described
 from activities.providers.offline_words import asked_words
 from activities.text import words
@@ -27,7 +27,7 @@ _LOOKS = frozenset(_LOOKS_WORDS.split())
 
 
 @dataclass(frozen=True)
-class TaskPlanner:
+class TaskPlanner(Blind):
     """One task for each part; where there are several and somebody can combine them, one after all of them."""
 
     name: str
@@ -37,7 +37,6 @@ class TaskPlanner:
     room: int
     outputs: tuple[str, ...] = ()
     """Names that tasks at its end have to have."""
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The graph, with fewer and fewer tasks."""

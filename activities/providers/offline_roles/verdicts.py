@@ -9,7 +9,7 @@ from activities.providers.offline_criteria import read_criterion
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_reading import NOTHING
-from activities.providers.offline_roles.base import Request
+from activities.providers.offline_roles.base import Blind, Request
 from activities.providers.offline_values import denies
 from activities.providers.offline_words import content_roots, root, spoken, synonyms
 
@@ -21,14 +21,13 @@ _NUMBERED = re.compile(r"\n\n\d{1,2}\. ")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Blind):
     """Looks for the criterion's words."""
 
     names: tuple[str, str]
     """The fields for the verdict and for the reason; the second one may be empty."""
     criterion: str
     result: str
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """Met or not, and why."""
@@ -41,12 +40,11 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Comparer:
+class Comparer(Blind):
     """Compares words and figures: what differs in a figure is another answer."""
 
     name: str
     texts: tuple[str, ...]
-    searches: bool = False
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """The numbers of the texts that say the same, in groups."""

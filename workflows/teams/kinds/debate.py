@@ -81,3 +81,18 @@ def vote(node: DebateNode) -> Schema:
         },
         {"abstain": {"type": "boolean", "description": "True where you have no position; it then counts for none."}},
     )
+
+
+def outcome() -> Schema:
+    """What a debate makes."""
+    entries = {"type": "array", "items": {"type": "object"}}
+    held: dict[str, JsonValue] = {
+        "answer": {},
+        "position": {"type": "string"},
+        "agreement": share("Share of the votes cast for the strongest position."),
+        "votes": entries,
+        "minority": entries,
+        "rounds": entries,
+        "decided_by": choice(("agreement", "votes", "person")),
+    }
+    return record(held)
