@@ -28,8 +28,9 @@ from workers.sandbox import LeanSandbox
 from workers.settings import Settings
 from workers.telemetry import TraceFromTheStart, start_tracing
 
-PASSTHROUGH = ("activities", "opentelemetry")
-"""Loaded once and shared with the sandbox: contracts and activity references, which hold no workflow state."""
+PASSTHROUGH = ("activities", "opentelemetry", "regex")
+"""Loaded once and shared with the sandbox: contracts and activity references, which hold no workflow state. ``regex``
+imports itself when it compiles a pattern, such as one in the schema of a person's answer."""
 
 
 def load_codec(settings: Settings) -> PayloadCodec | None:

@@ -15,6 +15,7 @@ from activities.contracts.messages import Message, UserMessage, estimate_tokens
 from activities.errors import ProviderTimeout
 from activities.providers.base import ProviderAnswer, ProviderCall
 from activities.providers.offline_evidence import Evidence, best, gather
+from activities.providers.offline_planner import parts
 from activities.providers.offline_reading import NOTHING, Reading, read
 from activities.providers.offline_remarks import own_words
 from activities.providers.offline_roles.base import Request
@@ -66,7 +67,7 @@ def answer(call: ProviderCall) -> ProviderAnswer:
     role = role_of(
         Request(call.output_schema, call.instructions, reading, messages, finds=finds_documents(tuple(call.tools)))
     )
-    evidence = gather(reading) if role is None or role.reads else []
+    evidence = (gather(reading) or _by_parts(reading)) if role is None or role.reads else []
     wanted = next_call(tuple(call.tools), reading, evidence) if role is None or role.searches else None
     if wanted is not None and estimate_tokens(wanted.arguments) <= call.max_output_tokens:
         return ProviderAnswer(
@@ -84,6 +85,13 @@ def answer(call: ProviderCall) -> ProviderAnswer:
         if estimate_tokens(text) <= call.max_output_tokens:
             return _answered(call, text)
     return _answered(call, text)
+
+
+def _by_parts(reading: Reading) -> list[Evidence]:
+    """Where no sentence answers a question of several parts: what answers one of them."""
+    asked = parts(reading.question)
+    found = [item for part in asked for item in best(gather(replace(reading, question=part)))] if len(asked) > 1 else []
+    return list({(item.source, item.quote): item for item in found}.values())
 
 
 def _asks_for_summary(messages: list[Message]) -> bool:

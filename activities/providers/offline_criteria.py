@@ -152,10 +152,10 @@ class Check:
             said = f"It has {count(text, self.unit)} {self.unit}"
         elif self.what is What.LACKS:
             where = next((part for part in units(text) if self.found(part)), text)
-            said = f"It holds {self.named} in: {_short(where)}"
+            said = f"It holds {self.named} in: {shortened(where)}"
         elif self.where is Where.EACH:
             where = next((part for part in units(text) if not self.found(part)), text)
-            said = f"There is no {self.term} in: {_short(where)}"
+            said = f"There is no {self.term} in: {shortened(where)}"
         else:
             said = f"It does not {_VERB_OF[self.where]} {self.named}"
         return f"{said} (criterion: {self.criterion})"
@@ -280,6 +280,7 @@ def _unit(said: str) -> str:
     )
 
 
-def _short(said: str) -> str:
+def shortened(said: str) -> str:
+    """A sentence as a problem quotes it, on one line."""
     said = " ".join(said.split())
     return said if len(said) <= MAX_SAID else said[:MAX_SAID].rpartition(" ")[0] + "…"

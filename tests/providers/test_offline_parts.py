@@ -252,6 +252,6 @@ def test_votes_become_the_position_that_holds_with_its_reasons_and_the_minority(
     text = play(None, debating.for_judge(goal, Round(2, made, [[0, 2], [1]]), "keep", made[1:2], "votes"))
     assert text.startswith("keep\n\n")
     assert '"It still runs." (log.md:2)' in text
-    assert text.endswith("Against it: buy")
+    assert text.endswith("Against it: buy, as It is loud.")
     person = play(None, debating.for_judge(goal, Round(2, made, [[0, 2], [1]]), "buy", [made[0], made[2]], "a person"))
     assert person.startswith("buy\n\n")

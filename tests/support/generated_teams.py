@@ -22,6 +22,7 @@ from activities.errors import (
     ProviderUnavailable,
 )
 from activities.providers.base import ProviderAnswer, ProviderCall
+from tests.support.patterns import around, said
 
 Value = TypeVar("Value")
 Draw = Callable[[st.SearchStrategy[Value]], Value]
@@ -30,6 +31,17 @@ SLOWEST = 1.5
 """Seconds of the slowest answer."""
 ANSWER = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
 DEFAULTS = {"seconds": 0.3, "default": "reject"}
+BOUNDS: dict[str, dict[str, list[Any]]] = {
+    "fan_out": {"max_parallel": [1, 4], "at_least": ["all", 1]},
+    "hierarchy": {},
+    "router": {"threshold": [0.0, 1.0]},
+    "debate": {"rounds": [0, 1, 2], "agreement": [0.5, 1.0], "max_disagreement": [0.0, 1.0]},
+    "refine": {"iterations": [1, 3], "at_cap": ["best", "fail"], "accept_score": [0.1, 1.0]},
+    "plan": {"max_tasks": [2, 4], "replans": [0, 1], "max_parallel": [1, 4]},
+    "network": {"max_events": [1, 4], "max_hops": [1, 3], "at_limit": ["partial", "fail"]},
+    "monitor": {},
+}
+"""The patterns that are generated alike, and what bounds them."""
 
 
 @st.composite
@@ -53,7 +65,8 @@ class _Team:
         """A node with at most so many levels."""
         kinds = [self._agent, self._agent, self._call, self._person]
         if depth > 1:
-            kinds += [lambda: self._pipeline(depth), lambda: self._supervisor(depth)] * 3
+            kinds += [lambda: self._pipeline(depth), lambda: self._supervisor(depth)] * 2
+            kinds += [lambda: self._pattern(depth)] * 5
         return self._placed(self._one_of(kinds)(), depth)
 
     def _placed(self, node: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -115,6 +128,19 @@ class _Team:
         stages = [self.node(depth - 1) for _ in range(self._one_of([1, 2, 3]))]
         name = self._name("pipeline")
         return {"kind": "pipeline", "name": name, "stages": stages, "seconds": self._one_of([1.0, 5.0])}
+
+    def _pattern(self, depth: int) -> dict[str, Any]:
+        """One of the other patterns around a node, with agents of its own that are as badly bounded as all."""
+        kind = self._one_of(sorted(BOUNDS))
+        tag = self._name("in")
+        node, agents = around(kind, self.node(depth - 1), tag)
+        for name in agents:
+            spec = self.agents.pop(self._agent()["agent"])
+            spec.pop("output", None)
+            self.agents[name] = {**spec, "instructions": f"You are {name}."}
+        for bound, values in BOUNDS[kind].items():
+            node[bound] = self._one_of(values)
+        return {**node, "seconds": self._one_of([1.0, 5.0])}
 
     def _supervisor(self, depth: int) -> dict[str, Any]:
         workers = {
@@ -220,6 +246,7 @@ class Adversary:
                 "rubbish {",
                 "",
                 "word " * 4 * call.max_output_tokens,
+                *[said(dict(call.output_schema or ANSWER))] * 6,
                 *[json.dumps({"answer": "yes", "subtasks": []})] * 3,
                 *[json.dumps({"subtasks": [{"type": "a", "task": f"part {n}"} for n in range(dice.randint(1, 9))]})]
                 * 3,

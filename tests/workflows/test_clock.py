@@ -5,7 +5,6 @@ from collections import Counter
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
 
 from activities.contracts.failures import FailureKind
 from activities.providers.base import ProviderAnswer, ProviderCall
@@ -75,11 +74,10 @@ async def test_an_earlier_deadline_holds_where_a_later_one_was_set(workers: Work
     assert 700 <= milliseconds(result, "fan_out/soon") < 3700
 
 
-async def test_a_workflow_that_waits_for_something_else_is_not_woken(workers: Workers, client: Client) -> None:
+async def test_a_workflow_that_waits_for_something_else_is_not_woken(workers: Workers) -> None:
     """The deadline of a step that has ended is taken back where no other step is at work."""
-    del client
-    person = {"kind": "person", "name": "chief", "question": "Well?", "asking": {"seconds": 1.5, "default": "answer"}}
-    person["asking"]["default_answer"] = "yes"
+    asking = {"seconds": 1.5, "default": "answer", "default_answer": "yes"}
+    person = {"kind": "person", "name": "chief", "question": "Well?", "asking": asking}
     stages = [stage("quick", timeout_seconds=0.9), person]
     async with workers(some_hang) as bench:
         handle = await bench.start(team({"kind": "pipeline", "stages": stages}, "quick"))

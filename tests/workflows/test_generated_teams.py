@@ -21,7 +21,7 @@ from workers.executions import executions_of
 from workers.runs import read_result, start_run
 from workflows.contracts import RunInput, RunResult, RunStatus
 from workflows.teams.bounds import longest_seconds
-from workflows.teams.tree import AgentNode, Node, SupervisorNode, TeamSpec, walk
+from workflows.teams.tree import AgentNode, Node, TeamSpec, walk
 from workflows.teams.worst_case import worst_case
 
 NUMBER = int(os.environ.get("GENERATED_TEAMS", "60"))
@@ -128,12 +128,11 @@ def wrong(run: Ended) -> Iterator[str]:
 
 def over_budget(run: Ended, node: Node) -> Iterator[str]:
     """What was asked of the provider for a node against its budget."""
-    repeated = sum(
-        isinstance(other, SupervisorNode) and node is not other and node in walk(other)
-        for other in walk(run.run.team.root)
+    repeated = any(
+        part.most > 1 and node in walk(part.node) for other in walk(run.run.team.root) for part in other.parts()
     )
     if node.budget is None or repeated:
-        return  # a worker is run several times, each with the whole of its budget
+        return  # a worker may be run several times, each with the whole of its budget
     calls, tokens = asked(run, node), sum(run.model.tokens[run.name, name] for name in agents(node))
     if node.budget.model_calls is not None and calls > node.budget.model_calls:
         yield f"{calls} model calls for a budget of {node.budget.model_calls}: {node.kind}"

@@ -2,11 +2,10 @@
 
 import csv
 import io
-import json
 from pathlib import Path
 
-from tests.workflows.test_ready_pipelines import TEAMS, files_of
 from tests.conftest import new_run_id
+from tests.workflows.test_ready_pipelines import TEAMS, files_of
 from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
 from workers.pools import running_pools
@@ -30,7 +29,6 @@ async def test_every_line_gets_a_label_and_the_table_says_which(deployment: Depl
     assert result.status is RunStatus.COMPLETE, (result.failure, result.missing)
     rows = list(csv.DictReader(io.StringIO(files["labels.csv"])))
     of = {row["source"]: row["label"] for row in rows}
-    print(json.dumps(of, indent=1))
     assert len(rows) == 12
     assert result.usage.model_calls == 1
     assert of["october.csv:2"] == of["october.csv:6"] == of["notes.md:3"] == "complaint"

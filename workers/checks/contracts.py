@@ -24,6 +24,7 @@ from workflows.teams.tree import (
     DebateNode,
     FanOutNode,
     HierarchyNode,
+    MonitorNode,
     Node,
     NodeBase,
     PersonNode,
@@ -96,9 +97,9 @@ def _fits(at: At, consumer: str, producer: str, made: Schema, wanted: Schema) ->
 
 def _wanted(node: Node) -> Schema | None:
     """What a node takes: its own contract, or that of the stage that gets it first."""
-    if node.input is not None or not isinstance(node, PipelineNode):
+    if node.input is not None or not isinstance(node, PipelineNode | MonitorNode):
         return node.input
-    return _wanted(node.stages[0])
+    return _wanted(node.node if isinstance(node, MonitorNode) else node.stages[0])
 
 
 def _made(view: TeamView, node: Node, who: str, given: list[tuple[str, Schema]]) -> Iterator[tuple[str, Schema]]:
@@ -126,6 +127,8 @@ def _own(view: TeamView, node: Node, who: str, given: list[tuple[str, Schema]]) 
         case PipelineNode() | RefineNode():
             last = node.stages[-1] if isinstance(node, PipelineNode) else node.writer
             yield from _made(view, last, who, [])
+        case MonitorNode() if not any(rule.replace for rule in node.rules):  # that may be of any form
+            yield from _made(view, node.node, who, given)
         case FanOutNode():
             yield from _made(view, node.reducer, who, []) if node.reducer else _reduced(node, who)
         case RouterNode() | PlanNode() | DebateNode():

@@ -61,6 +61,7 @@ class Rounds:
         """Let everybody vote. Whoever fails abstains, and the result says so. A later round that time cut short is none.
 
         Raises:
+            Halted: a gate has ended the run.
             PartFailed: the debate's own budget did not pay, and is to fail it then.
             CancelledError: the run was stopped.
         """
@@ -68,6 +69,7 @@ class Rounds:
         jobs = [partial(self._vote, number, name) for name in self._node.debaters]
         self._failed = {}
         votes = await self._work.side_by_side(jobs, limit=len(jobs))
+        self._work.frame.go_on()
         self._work.check_budget(self._failed.values())
         if self.held and self._failed and self._work.is_late:
             return

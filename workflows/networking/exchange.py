@@ -58,7 +58,7 @@ class Exchange:
         free = [
             (peer, box[0])
             for peer, box in self.memory.mailboxes.items()
-            if box and peer not in busy and peer not in self.memory.waiting and self._may_begin(box[0])
+            if box and peer not in busy and peer not in self.memory.waiting and self.may_begin(box[0])
         ]
         order = {event_id: place for place, event_id in enumerate(self.memory.events)}
         return sorted(free, key=lambda one: (_rank(one[1]), order[one[1].letter.event_id]))
@@ -207,7 +207,8 @@ class Exchange:
         place = next((index for index, other in enumerate(box) if _rank(other) > _rank(turn)), len(box))
         box.insert(place, turn)
 
-    def _may_begin(self, turn: Turn) -> bool:
+    def may_begin(self, turn: Turn) -> bool:
+        """Whether another event may be worked on. What goes on, and questions, have been counted before."""
         return _rank(turn) != _EVENT or self.memory.begun < self.node.max_events
 
     def _is_goal(self, event: Event) -> bool:
@@ -231,11 +232,11 @@ class Exchange:
         """Events that reached nobody, by where they come from."""
         records = self.memory.events.values()
         found = [record.event for record in records if record.outcome is EventOutcome.UNDELIVERED]
-        return sorted(found, key=lambda event: in_order(event.event_id))
+        return sorted(found, key=_origin)
 
     def all_told(self) -> list[JsonValue]:
         """All events, by where they come from, with who has worked on each."""
-        records = sorted(self.memory.events.values(), key=lambda record: in_order(record.event.event_id))
+        records = sorted(self.memory.events.values(), key=lambda record: _origin(record.event))
         return [
             {**record.event.told(), "handled_by": [name for name in self.node.peers if name in record.handled_by]}
             for record in records
@@ -253,6 +254,11 @@ def _rank(turn: Turn) -> int:
 def _only_events(output: JsonValue) -> JsonValue:
     """What a peer answers that sends events in place of an answer."""
     return output.get("events") or None if isinstance(output, dict) else output
+
+
+def _origin(event: Event) -> tuple[int, list[tuple[int, int, str]]]:
+    """What sorts events by what they came of, and never by when."""
+    return event.hops, in_order(event.event_id)
 
 
 def _own_id(given: JsonValue, known: Collection[str]) -> str:

@@ -61,7 +61,11 @@ class Peers:
             if ready and not self._at_work:
                 self._work.continue_if_long(self._exchange.memory.model_dump(mode="json"))
             return
-        for peer, _ in ready[: self._work.node.max_parallel - len(self._at_work)]:
+        for peer, turn in ready:
+            if len(self._at_work) >= self._work.node.max_parallel:
+                return
+            if not self._exchange.may_begin(turn):  # the one before it was the last
+                continue
             self._turns[peer], self._begun = self._exchange.take(peer), True
             self._at_work[peer] = asyncio.ensure_future(self._run(peer, self._turns[peer]))
 

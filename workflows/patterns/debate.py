@@ -18,12 +18,14 @@ too, as ``minority``), each round in short, and ``agreement``, ``votes`` (the mo
 ``person``.
 
 Bounds: ``rounds``, ``seconds``, and the limits of every debater. On failure: a debater that failed abstains in that round, and
-the result is partial and names it; its fallback may vote in its place. Where all abstain, fewer than ``quorum`` vote, or more
-than ``max_disagreement`` are against the strongest position, ``escalate`` decides; without a decision the debate fails: as its
-debaters did where all failed, with ``contract_violated`` where nobody has a position, else with ``limit_exceeded``. Where its
-time runs out before a later round has ended, the votes of the one before it count. A failed judge fails the debate. A comparison of positions
-that fails counts only what is the same to the letter. Messages: none. History: what its steps take, 6 events a round in which
-free texts differ; continues as new between two rounds.
+the result is partial and names it; its fallback may vote in its place. Where all abstain of themselves, no further round is
+held. Where all abstain, fewer than ``quorum`` vote, or more than ``max_disagreement`` are against the strongest position,
+``escalate`` decides; without a decision the debate fails: as its debaters did where all failed, with ``contract_violated``
+where nobody has a position, else with ``limit_exceeded``; a person's no fails it with ``not_allowed``. Where its time runs out
+before a later round has ended, the votes of the one before it count, and the result is partial. A failed judge goes to
+``escalate``, and fails the debate without an answer. A comparison of positions that fails counts only what is the same to the
+letter, and the result notes it. Messages: none. History: what its steps take, 6 events a round in which free texts differ;
+continues as new between two rounds.
 """
 
 from temporalio import workflow

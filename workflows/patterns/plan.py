@@ -52,7 +52,8 @@ async def _work(work: PatternWork[PlanNode]) -> JsonValue:
     tasks = await _tasks(work)
     while tasks.left:
         await tasks.go_on()
-        work.continue_if_long(tasks.memory)
+        if tasks.left:
+            work.continue_if_long(tasks.memory)
     outputs = outputs_of(tasks.tasks, work.node.outputs)
     results = {name: tasks.outputs[name] for name in outputs if name in tasks.outputs}
     if not results:

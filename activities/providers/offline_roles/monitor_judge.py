@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.offline_criteria import Check, What, kind_of, read_criterion, units
+from activities.providers.offline_criteria import Check, What, kind_of, read_criterion, shortened, units
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_roles.base import Blind, Request
@@ -81,9 +81,11 @@ def violations(policy: str, action: str) -> Iterator[tuple[float, str, str]]:
 
 
 def _above(sentence: str, limit: float, action: str) -> Iterator[tuple[float, str, str]]:
-    for number in _NUMBER.findall(action):
-        if _value(number) > limit:
-            yield PLAIN, f"It names {number}, which is above {limit:g} ({sentence})", f"Stay at {limit:g} or below."
+    for part in units(action):
+        for number in _NUMBER.findall(part):
+            if _value(number) > limit:
+                why = f"It names {number}, which is above {limit:g}, in: {shortened(part)} (policy: {sentence})"
+                yield PLAIN, why[:500], f"Stay at {limit:g} or below."
 
 
 def _forbidden(sentence: str) -> Iterator[Check]:

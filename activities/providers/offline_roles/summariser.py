@@ -1,5 +1,6 @@
 """Who makes one text of what others did: a judge of votes, a manager of results, an editor of branches."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,12 +59,23 @@ def recognise(request: Request) -> Summariser | None:
     if not material:
         return None
     missing = sections.under(*_LACKS)
-    votes = list(entries(values_in(material), "position"))
+    gaps = tuple(listed(missing)) if missing else ()
     decided = _DECIDED.search(request.prompt)
+    votes = [vote for vote in entries(values_in(material), "position") if not vote.get("abstain")]
     position = decided[1][:MAX_POSITION] if decided else _strongest(votes)
-    others = [str(vote["position"]) for vote in votes if not vote.get("abstain")]
-    minority = tuple(other[:MAX_POSITION] for other in dict.fromkeys(others) if other and other != position)
-    return Summariser(request.goal, material, tuple(listed(missing)) if missing else (), position, minority)
+    against = list(entries(values_in(request.prompt.partition("\n\nMinority:\n")[2]), "position")) if decided else []
+    others = against if decided else [vote for vote in votes if vote["position"] != position]
+    behind = [vote for vote in votes if vote not in others]
+    if behind:
+        material = json.dumps(behind, ensure_ascii=False)
+    return Summariser(request.goal, material, gaps, position, tuple(dict.fromkeys(map(_against, others))))
+
+
+def _against(vote: dict[str, Any]) -> str:
+    """What a vote of the minority says, with its first reason."""
+    reasons = vote.get("reasons")
+    first = str(reasons[0]) if isinstance(reasons, list) and reasons else ""
+    return f"{vote['position']}{f', as {first}' if first else ''}"[:MAX_POSITION]
 
 
 def _strongest(votes: Sequence[dict[str, Any]]) -> str:
@@ -71,7 +83,7 @@ def _strongest(votes: Sequence[dict[str, Any]]) -> str:
     held: dict[str, list[float]] = {}
     for vote in votes:
         confidence = vote.get("confidence")
-        if vote["position"] and not vote.get("abstain"):
+        if vote["position"]:
             held.setdefault(str(vote["position"]), []).append(
                 float(confidence) if isinstance(confidence, int | float) else 0.0
             )
