@@ -14,6 +14,7 @@ from workers.checks.findings import At, Check, Finding, TeamView, Weight
 from workers.checks.hierarchies import hierarchies, secrets
 from workers.checks.monitors import monitors
 from workers.checks.names import looks, names
+from workers.checks.network import exchanges, networks
 from workers.checks.people import people
 from workers.checks.plan import plans
 from workers.checks.reach import reach
@@ -29,9 +30,9 @@ from workflows.teams.tree import TeamSpec
 MAX_FINDINGS = 50
 """Findings of one check that are told: who mends so many looks again."""
 
-_SHAPE: tuple[Check, ...] = (names, supervisors, hierarchies, fan_outs, debates, refines, routers, plans, roles)
+_SHAPE: tuple[Check, ...] = (names, supervisors, hierarchies, fan_outs, debates, refines, routers, plans, networks, roles)
 """What the others build on."""
-_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, races, monitors)
+_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, races, monitors, exchanges)
 
 
 def complete(team: TeamSpec) -> TeamSpec:

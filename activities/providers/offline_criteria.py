@@ -27,7 +27,7 @@ _COUNTS = {
 }
 _N = rf"(\d{{1,7}}|{'|'.join(_COUNTS)})"
 _MOST = re.compile(
-    rf"(?i)\b(?:(at most|(?:no|not|never) (?:more|longer) than|up to|maximum(?: of)?|max\.?|within|not exceed(?:ing)?)|(fewer than|less than|shorter than|under|below))\s+{_N}\s+({_UNITS})\b"
+    rf"(?i)\b(?:(at most|(?:no|not|never) (?:more|longer) than|up to|shorten(?: it)? to|cut(?: it)? to|maximum(?: of)?|max\.?|within|not exceed(?:ing)?)|(fewer than|less than|shorter than|under|below))\s+{_N}\s+({_UNITS})\b"
 )
 _LEAST = re.compile(
     rf"(?i)\b(?:(at least|no fewer than|no less than|not less than|minimum(?: of)?|min\.?)|(?<!no )(?<!not )(?<!never )(more than|longer than|over))\s+{_N}\s+({_UNITS})\b"
@@ -169,6 +169,15 @@ class Check:
 _VERB_OF = {Where.ANYWHERE: "mention", Where.BEGINNING: "begin with", Where.END: "end with", Where.EACH: "mention"}
 _META_ROOTS = frozenset(map(root, _META))
 _ALSO_SAYS = re.compile(r"(?i)\b(?:words?|sentences?|characters?|lines?|paragraphs?)\b[,;]?\s+(?:and|but)\s+(.+)")
+_LACKING = re.compile(
+    r"(?i)\b(?:(?:does not|doesn['\u2019]t|do not|never|fails to) (?:mention|name|say|state|tell|give|contain|include|cover|explain|describe|speak of|answer)s?|"
+    r"(?:there is|it has|it gives|it names) no|(?<!nothing )lacks)\s+(.+)|^(?:the )?(.{3,80}?) (?:is|are) missing\b"
+)
+_REMOVE = re.compile(
+    r"(?i)^(?:please )?(?:remove|delete|drop|cut|strike|leave out|do not (?:say|use|mention|name)|don['\u2019]t (?:say|use|mention|name))\s+(?!it\b)(.+)"
+)
+_TELLS = re.compile(r"(?i)^(?:it|this|there|the (?:draft|answer|text|reply|second|first|last)|claim \d+|your \w+)\b")
+_WANTS = re.compile(r"(?i)\b(?:must|should|has to|have to|needs? to|may not|at most|at least)\b")
 _CITED = re.compile(r"\(criterion: (.+)\)\s*$")
 
 
@@ -179,6 +188,21 @@ def read_criterion(said: str) -> tuple[Check, ...]:
     sized = tuple(_lengths(said))
     rest = _ALSO_SAYS.search(said) if sized else None
     return (*sized, *_terms(rest[1] if rest else "" if sized else said, said))
+
+
+def read_problem(said: str) -> tuple[Check, ...]:
+    """What somebody who names a problem wants: its criterion where it cites one; what is lacking; or what he asks for.
+
+    That a draft ``names 12,500`` says what it does, and asks for nothing that could be looked at.
+    """
+    said = " ".join(said.split())
+    if _CITED.search(said):
+        return read_criterion(said)
+    if found := _LACKING.search(said):
+        return tuple(_terms(f"It mentions {found[1] or found[2]}", said))
+    if found := _REMOVE.match(said):
+        return tuple(_terms(f"It has no {found[1]}", said))
+    return () if _TELLS.match(said) and not _WANTS.search(said) else read_criterion(said)
 
 
 def kind_of(term: str) -> bool:

@@ -30,6 +30,7 @@ from scripts.bench.rows import Row, compare, percentile, pooled, single
 from scripts.bench.scripted import Shape
 from scripts.bench.sizes import FULL, QUICK, SECTIONS, Section, Sizes, Told, sizes_of
 from scripts.bench.tools import make_text, pieces_of
+from workers.admission import RunOrder, admit
 from workers.runs import start_run
 from workers.server import ServerInfo
 from workflows import steps
@@ -169,6 +170,7 @@ async def test_latency_has_the_median_and_the_tail(report: Report) -> None:
 
 async def test_fan_out_is_measured_inline_and_as_children(report: Report) -> None:
     rows = rows_of(report, "fan-out")
+    assert {row.name for row in rows.values() if row.met is False} == set(), "it has no more events than a gather"
     sizes = ("1 worker", "2 workers", "1 worker as a child", "2 workers as children")
     branches = ("1 branch", "2 branches", "4 branches, 2 at a time")
     assert len(rows) == 4 * len(sizes + branches)
@@ -185,7 +187,7 @@ async def test_fan_out_is_measured_inline_and_as_children(report: Report) -> Non
 
 async def test_each_pattern_makes_the_calls_that_its_plain_side_makes(report: Report) -> None:
     rows = rows_of(report, "patterns")
-    assert len(rows) == 3 * len(SHOWN)
+    assert len(rows) == 3 * len(SHOWN) + 1
     calls = {kind: rows[f"model calls, {kind}"].ours for kind in SHOWN}
     assert calls == {
         "call": 0,
@@ -202,6 +204,8 @@ async def test_each_pattern_makes_the_calls_that_its_plain_side_makes(report: Re
         "hierarchy": 10,
     }
     assert list(calls.values()) == sorted(calls.values())
+    (added,) = (row for name, row in rows.items() if name.startswith("events that a pattern adds"))
+    assert added.met
     for kind in SHOWN:
         events, wall = rows[f"history events, {kind}"], rows[f"wall time, {kind}"]
         assert events.plain
@@ -234,9 +238,9 @@ async def test_a_long_agent_is_one_however_often_it_continues(server: ServerInfo
     """Its turns are counted over all executions."""
     async with bench_workers(server, home) as harness:
         harness.model.shape = shape = Shape(turns=13)
-        admitted = await harness.admit(shape)
-        run = admitted.model_copy(update={"scope_id": "bench-long", "max_history_events": 40})
-        handle = await start_run(harness.deployment.client, run)
+        order = RunOrder(goal=shape.goal, run_id="bench-long", provider="offline")
+        run = await admit(harness.deployment, shape.team(), order)
+        handle = await start_run(harness.deployment.client, run.model_copy(update={"max_history_events": 40}))
         batch = Batch([handle], [await handle.result()], 1.0, 1.0)
         histories = await harness.histories(batch)
     rows = {row.name: row for row in turn_rows(histories, batch.seconds, 12)}

@@ -126,7 +126,8 @@ def test_the_answer_to_a_batch_is_taken_apart_by_ids() -> None:
         "it answers what was not asked: i9",
         "it answers twice, and differently: i2",
     ]
-    for nothing in (None, "text", {}, {"answers": "no"}, {"answers": [1, {"answer": "x"}]}):
+    nothings: list[JsonValue] = [None, "text", {}, {"answers": "no"}, {"answers": [1, {"answer": "x"}]}]
+    for nothing in nothings:
         assert items_of(nothing, slots)[0] == {}
 
 

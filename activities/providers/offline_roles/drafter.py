@@ -13,7 +13,7 @@ from activities.providers.offline_evidence import Evidence, best, rank
 from activities.providers.offline_material import evidence_in
 from activities.providers.offline_reading import NOTHING
 from activities.providers.offline_roles.base import Looking, Request
-from activities.providers.offline_roles.editor import SAYS_NOTHING, checks_of, criteria_of
+from activities.providers.offline_roles.editor import checks_of, criteria_of
 from activities.providers.offline_sections import listed, take_apart
 
 MAX_SENTENCES = 20
@@ -109,10 +109,8 @@ def recognise(request: Request) -> Drafter | None:
     problems = [*listed(request.sections.under("problems", "problem", "wrong"))]
     if request.latest is not request.prompt and request.before is not None:
         problems = listed(take_apart(request.latest).under("problems", "problem", "wrong", "answer", "draft"))
-    if not problems:
-        return None
-    named = [problem for problem in problems if problem != SAYS_NOTHING]  # that names nothing to look up
-    return Drafter(request, tuple(checks_of([*named, *criteria_of(request)])), texts[0] if texts else "")
+    checks = checks_of(problems, criteria_of(request)) if problems else ()
+    return Drafter(request, checks, texts[0] if texts else "") if checks else None
 
 
 def _paragraph(item: Evidence) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.offline_criteria import MAX_CRITERIA, Check, read_criterion
+from activities.providers.offline_criteria import MAX_CRITERIA, Check, read_criterion, read_problem
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_reading import NOTHING
@@ -59,6 +59,8 @@ def criteria_of(request: Request) -> tuple[str, ...]:
     return tuple(line[2:].strip() for line in lines if line.startswith(("- ", "* ")))[:MAX_CRITERIA]
 
 
-def checks_of(criteria: Sequence[str]) -> list[Check]:
-    """All that criteria ask for, each thing once."""
-    return list(dict.fromkeys(check for said in criteria for check in read_criterion(said)))
+def checks_of(problems: Sequence[str], criteria: Sequence[str]) -> tuple[Check, ...]:
+    """All that problems and criteria ask for, each thing once."""
+    wanted = [check for said in problems for check in read_problem(said)]
+    wanted += [check for said in criteria for check in read_criterion(said)]
+    return tuple(dict.fromkeys(wanted))

@@ -85,7 +85,7 @@ def vote(node: DebateNode) -> Schema:
 
 def outcome() -> Schema:
     """What a debate makes."""
-    entries = {"type": "array", "items": {"type": "object"}}
+    entries: dict[str, JsonValue] = {"type": "array", "items": {"type": "object"}}
     held: dict[str, JsonValue] = {
         "answer": {},
         "position": {"type": "string"},
