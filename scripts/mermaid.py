@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from workflows.planning.graph import outputs_of
 from workflows.teams.routes import owners
 from workflows.teams.tree import (
     AgentNode,
@@ -9,6 +10,7 @@ from workflows.teams.tree import (
     ConstantFallback,
     Node,
     PersonNode,
+    PlanNode,
     SupervisorNode,
     TeamSpec,
     WorkflowNode,
@@ -60,11 +62,29 @@ def _arrows(node: Node, name: str, places: list[str]) -> Iterator[str]:
     ids = {where: f"{name}_{index}" for index, where in enumerate(places)}
     if isinstance(node, SupervisorNode):
         yield from _in_supervisor(node, ids)
+    elif isinstance(node, PlanNode) and node.tasks:
+        yield from _in_plan(node, name, ids)
     else:
         for part in node.parts():
             yield from (f"{ids[before]} --> {ids[part.place]}" for before in part.before if before in ids)
     if "escalate" in ids:
         yield from (f"{ids[part.place]} -. given up .-> {ids['escalate']}" for part in node.parts())
+
+
+def _in_plan(node: PlanNode, name: str, ids: dict[str, str]) -> Iterator[str]:
+    """A graph that the team lays out: its tasks, who does them, and what comes after what."""
+    tasks = {task.task_id: f"{name}_k{index}" for index, task in enumerate(node.tasks)}
+    for task in node.tasks:
+        at = tasks[task.task_id]
+        yield f'{at}("{task.task_id}")'
+        yield from (f"{tasks[before]} --> {at}" for before in dict.fromkeys(task.after) if before in tasks)
+        for executor, arrow in ((task.executor, "-.-"), (task.fallback, "-. fails .-")):
+            if executor in node.executors:
+                yield f"{at} {arrow} {ids[f'executors.{executor}.node']}"
+        if task.success and "checker" in ids:
+            yield f"{at} -. success .- {ids['checker']}"
+    if "synthesis" in ids:
+        yield from (f"{tasks[output]} --> {ids['synthesis']}" for output in outputs_of(node.tasks, node.outputs))
 
 
 def _in_supervisor(node: SupervisorNode, ids: dict[str, str]) -> Iterator[str]:

@@ -11,9 +11,11 @@ from workflows.teams.bounds import longest_seconds, once_tools, working_seconds
 from workflows.teams.tree import (
     AgentNode,
     CallNode,
+    FanOutNode,
     Node,
     PatternBase,
     PersonNode,
+    PlanNode,
     node_name,
     plan_name,
 )
@@ -34,6 +36,7 @@ _BOUNDS = (
     "max_depth",
     "max_steps",
     "max_parallel",
+    "at_least",
     "corrections",
     "seconds",
 )
@@ -158,6 +161,10 @@ class TeamTree:
                 bounds = {"seconds": (node.asking or self._view.team.people).seconds}
             case PatternBase():
                 bounds = {name: getattr(node, name) for name in _BOUNDS if hasattr(node, name)}
+                if isinstance(node, FanOutNode) and node.each is None:
+                    bounds.pop("max_branches")  # it says them one by one
+                if isinstance(node, PlanNode) and node.tasks:
+                    bounds["max_tasks"] = len(node.tasks)
         return bounds if node.timeout_seconds is None else {**bounds, "timeout_seconds": node.timeout_seconds}
 
     def _object(self, row: _Row) -> dict[str, Any]:

@@ -170,12 +170,13 @@ _VERB_OF = {Where.ANYWHERE: "mention", Where.BEGINNING: "begin with", Where.END:
 _META_ROOTS = frozenset(map(root, _META))
 _ALSO_SAYS = re.compile(r"(?i)\b(?:words?|sentences?|characters?|lines?|paragraphs?)\b[,;]?\s+(?:and|but)\s+(.+)")
 _LACKING = re.compile(
-    r"(?i)\b(?:(?:does not|doesn['\u2019]t|do not|never|fails to) (?:mention|name|say|state|tell|give|contain|include|cover|explain|describe|speak of|answer)s?|"
+    r"(?i)\b(?:(?:does not|doesn['\u2019]t|never|fails to) (?:mention|name|say|state|tell|give|contain|include|cover|explain|describe|speak of|answer)s?|"
     r"(?:there is|it has|it gives|it names) no|(?<!nothing )lacks)\s+(.+)|^(?:the )?(.{3,80}?) (?:is|are) missing\b"
 )
 _REMOVE = re.compile(
     r"(?i)^(?:please )?(?:remove|delete|drop|cut|strike|leave out|do not (?:say|use|mention|name)|don['\u2019]t (?:say|use|mention|name))\s+(?!it\b)(.+)"
 )
+_ASIDE = re.compile(r"\s*\(policy: .*?\)\.?(?=\s|$)")
 _TELLS = re.compile(r"(?i)^(?:it|this|there|the (?:draft|answer|text|reply|second|first|last)|claim \d+|your \w+)\b")
 _WANTS = re.compile(r"(?i)\b(?:must|should|has to|have to|needs? to|may not|at most|at least)\b")
 _CITED = re.compile(r"\(criterion: (.+)\)\s*$")
@@ -198,10 +199,11 @@ def read_problem(said: str) -> tuple[Check, ...]:
     said = " ".join(said.split())
     if _CITED.search(said):
         return read_criterion(said)
-    if found := _LACKING.search(said):
-        return tuple(_terms(f"It mentions {found[1] or found[2]}", said))
+    said = _ASIDE.sub("", said)
     if found := _REMOVE.match(said):
         return tuple(_terms(f"It has no {found[1]}", said))
+    if found := _LACKING.search(said):
+        return tuple(_terms(f"It mentions {found[1] or found[2]}", said))
     return () if _TELLS.match(said) and not _WANTS.search(said) else read_criterion(said)
 
 

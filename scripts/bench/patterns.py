@@ -28,9 +28,10 @@ async def pattern_rows(harness: Harness, rounds: int, notify: Notify) -> list[Ro
         rows += [_calls(play, floor, sides[0][0]), *_rows(kind, sides, mine, theirs)]
         if not shown.managers:
             added.append(mine[0].own_events - theirs[0].own_events)
+    # A timer for the deadlines of all steps is set and taken back, once more where a step has less time than those before.
     # Workflow tasks are left out: how many there are depends on which answers come together.
     label = f"events that a pattern adds to those of its calls, the most of {len(added)}"
-    return [*rows, single((label, "events"), max(added), target="<= 2")]
+    return [*rows, single((label, "events"), max(added), target="<= 4")]
 
 
 def _calls(play: PatternPlay, floor: PlainCrew, batch: Batch) -> Row:

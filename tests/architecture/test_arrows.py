@@ -18,6 +18,7 @@ from activities.mcp.listing import McpActivities
 from activities.model_call import ModelActivities
 from activities.tool_call import ToolActivities
 from workers.pools import ALL_WORKFLOWS
+from workflows.teams.tree import NODE_KINDS
 
 ROOT = Path(__file__).parents[2]
 ORDER = ["activities.contracts", "activities", "workflows", "workers", "scripts"]
@@ -107,7 +108,14 @@ def test_names_in_history_are_pinned() -> None:
                     assert isinstance(decorator, ast.Call), f"{path}: {ast.unparse(decorator)} without a name"
                     assert any(keyword.arg == "name" for keyword in decorator.keywords), f"{path}: no pinned name"
     names = [getattr(w, "__temporal_workflow_definition").name for w in ALL_WORKFLOWS]
-    assert names == ["agent", "call", "pipeline", "supervisor", "session", "person", "human_task"]
+    single, patterns = (
+        ["agent", "call", "person"],
+        [kind for kind in NODE_KINDS if kind not in {"agent", "call", "person", "workflow"}],
+    )
+    assert sorted(names) == sorted([*single, *patterns, "session", "human_task"])
+    assert patterns == [
+        "pipeline", "fan_out", "supervisor", "hierarchy", "router", "debate", "refine", "plan", "network", "monitor",
+    ]  # fmt: skip
     calls: list[Callable[..., Any]] = [
         ModelActivities.call_model,
         EmbedActivities.embed,

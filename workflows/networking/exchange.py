@@ -235,11 +235,11 @@ class Exchange:
         return sorted(found, key=_origin)
 
     def all_told(self) -> list[JsonValue]:
-        """All events, by where they come from, with who has worked on each."""
-        records = sorted(self.memory.events.values(), key=lambda record: _origin(record.event))
+        """All events that peers have sent, by where they come from, with how many have worked on each."""
+        sent = [record for record in self.memory.events.values() if record.event.cause]
         return [
-            {**record.event.told(), "handled_by": [name for name in self.node.peers if name in record.handled_by]}
-            for record in records
+            {**record.event.told(), "handled": len(record.handled_by)}
+            for record in sorted(sent, key=lambda record: _origin(record.event))
         ]
 
 
