@@ -8,6 +8,7 @@ from workflows.teams.tree import (
     AgentNode,
     CallNode,
     ConstantFallback,
+    NetworkNode,
     Node,
     PersonNode,
     PlanNode,
@@ -64,6 +65,8 @@ def _arrows(node: Node, name: str, places: list[str]) -> Iterator[str]:
         yield from _in_supervisor(node, ids)
     elif isinstance(node, PlanNode) and node.tasks:
         yield from _in_plan(node, name, ids)
+    elif isinstance(node, NetworkNode):
+        yield from _in_network(node, name, ids)
     else:
         for part in node.parts():
             yield from (f"{ids[before]} --> {ids[part.place]}" for before in part.before if before in ids)
@@ -85,6 +88,20 @@ def _in_plan(node: PlanNode, name: str, ids: dict[str, str]) -> Iterator[str]:
             yield f"{at} -. success .- {ids['checker']}"
     if "synthesis" in ids:
         yield from (f"{tasks[output]} --> {ids['synthesis']}" for output in outputs_of(node.tasks, node.outputs))
+
+
+def _in_network(node: NetworkNode, name: str, ids: dict[str, str]) -> Iterator[str]:
+    """What peers listen to, and whom they ask. What they send is known when it is sent."""
+    topics = list(dict.fromkeys(topic for peer in node.peers.values() for topic in peer.subscribes))
+    for index, topic in enumerate(topics):
+        yield f'{name}_e{index}(["{topic}"])'
+    for peer, spec in node.peers.items():
+        at, group = ids[f"peers.{peer}.node"], f"one of {spec.group}" if spec.group else ""
+        arrow = f"-- {group} -->" if group else "-->"
+        yield from (f"{name}_e{topics.index(topic)} {arrow} {at}" for topic in dict.fromkeys(spec.subscribes))
+        yield from (f"{at} -. asks .-> {ids[f'peers.{other}.node']}" for other in spec.asks if other in node.peers)
+        if "result" in ids:
+            yield f"{at} --> {ids['result']}"
 
 
 def _in_supervisor(node: SupervisorNode, ids: dict[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ contracts from them. It invents nothing: where nothing fits it says so.
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -57,6 +58,9 @@ class OfflineProvider:
         """Nothing to close."""
 
 
+_CLAUSE = re.compile(r"[.;,]\s+|\s+(?:and|but|und|aber)\s+")
+
+
 def answer(call: ProviderCall) -> ProviderAnswer:
     """The answer to a call: a tool call, or text from evidence."""
     messages = list(call.messages)
@@ -90,6 +94,8 @@ def answer(call: ProviderCall) -> ProviderAnswer:
 def _by_parts(reading: Reading) -> list[Evidence]:
     """Where no sentence answers a question of several parts: what answers one of them."""
     asked = parts(reading.question)
+    if len(asked) < 2 and "?" not in reading.question:
+        asked = [clause for clause in _CLAUSE.split(reading.question) if clause.strip()]
     found = [item for part in asked for item in best(gather(replace(reading, question=part)))] if len(asked) > 1 else []
     return list({(item.source, item.quote): item for item in found}.values())
 

@@ -17,6 +17,8 @@ MAX_ANSWER = 3
 """Sentences of one answer: enough for a fact and its conditions, few enough to read."""
 KEEP, COVERS = 0.86, 0.88
 """Sentences that score less than this part of the best one, or cover less of the question, are left out of an answer."""
+IN_ITS_PLACE = 0.65
+"""Against the best sentence, one that comes in the place of those that somebody complained about."""
 MIN_COVERAGE, MIN_COVERAGE_PAIRS = 0.48, 0.3
 """A sentence that covers less of the question does not answer it. Pairs of characters overlap: fewer of them are words."""
 WITHOUT_NAMES, WITHOUT_FOCUS, WITHOUT_KIND = 0.55, 0.5, 0.45
@@ -292,7 +294,9 @@ def _without(evidence: list[Evidence], complaints: str) -> list[Evidence]:
     """What nobody complained about: a correction names the source or the beginning of the quotation."""
     if not complaints:
         return evidence
-    return [item for item in evidence if not _named(item, complaints)]
+    top = max((item.score for item in evidence), default=0.0)
+    # What is far worse than what was complained about is no answer in its place.
+    return [item for item in evidence if not _named(item, complaints) and item.score >= IN_ITS_PLACE * top]
 
 
 def _named(item: Evidence, complaints: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from activities.providers.offline_words import MIN_PREFIX, content_roots, root, spoken, synonyms
 from activities.text import words
@@ -14,6 +15,8 @@ NO_LIKENESS = 0.1
 """Confidence of a choice that nothing speaks for."""
 MAX_NAMED = 4
 """Words that a reason names."""
+_TELLING = frozenset({"would", "could", "want", "wants", "need", "needs", "how", "please", "thank"})
+_QUESTIONS = frozenset({"question", "questions", "ask", "asks", "asked", "asking"})
 _REST = frozenset({"other", "others", "else", "rest", "none", "unknown", "unclear", "misc", "miscellaneous", "general"})
 
 
@@ -50,13 +53,16 @@ def choose(described: Mapping[str, str], text: str) -> Choice:
                 continue
             scores[name] += weight * likeness / common.count(one)
             shared[name] += [word] if word not in shared[name] else []
+        for phrase in _phrases(f"{name} {described[name]}", text):
+            scores[name] += DESCRIBED
+            shared[name].append(phrase)
     best = max(scores, key=lambda name: scores[name])
     if not scores[best]:
         rest = [name for name, description in described.items() if _is_rest(name, description)]
         return Choice(rest[0] if rest else best, NO_LIKENESS, ())
     second = max((score for name, score in scores.items() if name != best), default=0.0)
     sure = scores[best] / (scores[best] + second) * (1 - ONE_WORD / len(shared[best]))
-    order = sorted(shared[best], key=said.index)
+    order = sorted(shared[best], key=lambda word: said.index(word) if word in said else len(said))
     return Choice(best, round(sure, 2), tuple(order[:MAX_NAMED]))
 
 
@@ -86,6 +92,15 @@ def _found(one: str, there: Mapping[str, str]) -> tuple[str, float]:
             other for other in there if len(other) >= MIN_PREFIX and (other.startswith(one) or one.startswith(other))
         )
     return (there[alike[0]], ALIKE) if alike else ("", 0.0)
+
+
+def _phrases(described: str, text: str) -> list[str]:
+    """What else they share: wishes and questions are told by words that otherwise say nothing, and by a mark."""
+    told, said = words(described), words(text)
+    pairs = {f"{one} {two}" for one, two in pairwise(told) if {one, two} & _TELLING}
+    found = [f"{one} {two}" for one, two in pairwise(said) if f"{one} {two}" in pairs]
+    marked = ["?"] if "?" in text and set(told) & _QUESTIONS else []
+    return [*dict.fromkeys(found), *marked]
 
 
 def _is_rest(name: str, description: str) -> bool:

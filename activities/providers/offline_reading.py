@@ -31,7 +31,7 @@ _SOURCE = re.compile(r"(?s)(.+):(p?)(\d{1,9})")
 _QUOTED = re.compile(r'(?s)"(.+)" \(([^\n]+:p?\d{1,9})\)')
 _CUT_OBJECT = re.compile(r'\{"source": ("(?:[^"\\]|\\.)*"), "text": "((?:[^"\\]|\\.)*)', re.DOTALL)
 _ABOUT_AN_ANSWER = (
-    "Your answer cannot be used",
+    "Your answer ",
     "These are the results so far",
     "Summary of the conversation",
     "Your draft",

@@ -11,7 +11,9 @@ from tests.support.scripted import Script, says_json
 from workflows.teams.tree import TeamSpec
 
 LIMITS = {"model_calls": 4, "turns": 3, "tool_calls": 2}
-_EVENT = re.compile(r"^Event: (\S+)\n\nIt is from (\S+?)(?: to you alone)?, and has the event_id (\S+?)\. ", re.MULTILINE)
+_EVENT = re.compile(
+    r"^Event: (\S+)\n\nIt is from (\S+?)(?: to you alone)?, and has the event_id (\S+?)\. ", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,11 @@ def network(
         whole = {"subscribes": spec} if isinstance(spec, list) else spec
         specs[name] = {"node": {"kind": "agent", "agent": name}, **whole}
     named = [spec["node"]["agent"] for spec in specs.values() if spec["node"].get("kind") == "agent"]
-    team = {key: node.pop(key) for key in ("constraints",) if key in node}
-    for extra in node.pop("agents", ()):
-        named.append(extra)
+    named += node.pop("agents", ())
     root = {"kind": "network", "name": "net", "peers": specs, **node}
     agents = {name: {"instructions": f"You are {name}.", "limits": LIMITS} for name in named}
     return TeamSpec.model_validate(
-        {"team": "t", "agents": agents, "root": wrap(root) if wrap else root, **team}, extra="forbid"
+        {"team": "t", "agents": agents, "root": wrap(root) if wrap else root}, extra="forbid"
     )
 
 

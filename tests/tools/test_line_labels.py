@@ -55,7 +55,7 @@ async def test_a_table_holds_every_line_and_nothing_that_a_spreadsheet_would_run
     said, files = await write(lines, ["b", "a", None])
     assert said == {"lines": 3, "labels": {"b": 1, "a": 1}, "unlabelled": ["a.txt:3"], "file": "labels.csv"}
     assert files["labels.csv"] == (
-        "text/csv\nsource,label,text\na.txt:1,b,'=1+1\na.txt:2,a,\"two, three\"\na.txt:3,,four\n"
+        'text/csv\nsource,label,text\na.txt:1,b,\'=1+1\na.txt:2,a,"two, three"\na.txt:3,,four\n'
     )
     with pytest.raises(ValueError, match="3 lines and 1 labels"):
         await write(lines, ["a"])

@@ -118,12 +118,18 @@ def _wanted(place: Place, node: FanOutNode) -> Findings:
 def _reduction(place: Place, node: FanOutNode) -> Findings:
     if node.reducer and "reduce" in node.model_fields_set:
         yield _not_meant(
-            place, "reduce", f"{place.label} has both a reducer and reduce, and the reducer does it", "take one of them out"
+            place,
+            "reduce",
+            f"{place.label} has both a reducer and reduce, and the reducer does it",
+            "take one of them out",
         )
     if node.by and (node.reducer or node.reduce not in {"vote", "rank"}):
         how = "its reducer" if node.reducer else f"reduce: {node.reduce}"
         yield _not_meant(
-            place, "by", f"{place.label} names a property in by, which {how} never reads", "leave it away, or vote or rank"
+            place,
+            "by",
+            f"{place.label} names a property in by, which {how} never reads",
+            "leave it away, or vote or rank",
         )
     if node.reduce == "first" and node.at_least != 1 and not node.reducer:
         yield _not_meant(

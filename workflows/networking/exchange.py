@@ -234,13 +234,9 @@ class Exchange:
         found = [record.event for record in records if record.outcome is EventOutcome.UNDELIVERED]
         return sorted(found, key=_origin)
 
-    def all_told(self) -> list[JsonValue]:
-        """All events that peers have sent, by where they come from, with how many have worked on each."""
-        sent = [record for record in self.memory.events.values() if record.event.cause]
-        return [
-            {**record.event.told(), "handled": len(record.handled_by)}
-            for record in sorted(sent, key=lambda record: _origin(record.event))
-        ]
+    def sent(self) -> list[Event]:
+        """All events that peers have sent, by where they come from."""
+        return sorted((record.event for record in self.memory.events.values() if record.event.cause), key=_origin)
 
 
 _GOES_ON, _QUESTION, _EVENT = range(3)

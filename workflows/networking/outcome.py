@@ -5,6 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
+    from activities.contracts.events import Event
     from activities.errors import LimitExceeded, OstinatoError
     from workflows.networking import prompts
     from workflows.networking.exchange import MAX_BYTES, Exchange
@@ -30,7 +31,7 @@ async def output_of(work: PatternWork[NetworkNode], exchange: Exchange) -> JsonV
     else:
         work.frame.decide(f"{goal.event_type} of {goal.agent_id} ended the network")
     output: JsonValue = goal.payload if goal else [event.payload for event in loose]
-    if loose and (goal or node.result):
+    if loose and goal:
         named = ", ".join(dict.fromkeys(event.event_type for event in loose))
         work.frame.note(notes=[f"{len(loose)} events reached nobody: {named}"[:1000]])
     work.so_far = output
@@ -39,12 +40,18 @@ async def output_of(work: PatternWork[NetworkNode], exchange: Exchange) -> JsonV
     if work.is_late:
         work.missing.append("no time was left for the result: these are the events that reached nobody")
         return output
-    told = exchange.all_told()
+    ends = [goal] if goal else loose
+    told: list[JsonValue] = [event.told() for event in exchange.sent()]
     ask = Ask(
-        prompts.for_result(work.goal, work.missing), told, {"events": told, "missing": list(work.missing)},
-        key=node.result.key or "result", goal=work.goal,
+        prompts.for_result(work.goal, work.missing), [_shown(event) for event in ends] if ends else told,
+        {"events": told, "missing": list(work.missing)}, key=node.result.key or "result", goal=work.goal,
     )  # fmt: skip
     return await work.answer("result", "result", ask)
+
+
+def _shown(event: Event) -> JsonValue:
+    """An event as whoever makes the result reads it."""
+    return {"event_type": event.event_type, "agent_id": event.agent_id, "payload": event.payload}
 
 
 def _limits(work: PatternWork[NetworkNode], exchange: Exchange) -> list[OstinatoError]:

@@ -64,8 +64,8 @@ def for_result(goal: str, missing: list[str]) -> str:
     """One result of all events; they follow as the input."""
     gaps = "\n".join(f"- {line}" for line in missing)[:MAX_PEERS]
     return (
-        f"{goal}\n\nA network of peers has worked on this. The events that they sent are below, in the order in which they"
-        " came of each other, each with its sender and what it says.\n\n"
+        f"{goal}\n\nPeers have worked on this, each on its part. The events that they came to are below, each with its type,"
+        " its sender and what it says.\n\n"
         + (f"These are missing, and your answer has to say so where it matters:\n{gaps}\n\n" if gaps else "")
         + "Answer the goal from these events, and from nothing else."
     )

@@ -14,7 +14,7 @@ from activities.providers.offline_evidence import Evidence, best
 from activities.providers.offline_material import as_value, evidence_in, plain_text, values_in
 from activities.providers.offline_planner import parts
 from activities.providers.offline_prompts import entries
-from activities.providers.offline_reading import NOTHING, kept
+from activities.providers.offline_reading import NOTHING, Document, kept
 from activities.providers.offline_roles.base import Looking, Request, fields_of, items_of, options
 from activities.providers.offline_sections import take_apart
 
@@ -40,6 +40,9 @@ _IS_QUESTION = re.compile(r"\n\n\S{1,100} asks you a question and waits for the 
 _BY = re.compile(r"(?m)^(\S{1,100}) answers your question\.")
 _ASKED = re.compile(r"\n\nYou have asked \S{1,100}: ")
 _ASKS = re.compile(r"(?i)\bask(?:s|ing)?\b")
+_PASSES_ON = re.compile(
+    r"(?i)\bwith (?:the (?:question|event|message|task)|what (?:was (?:found|said|asked)|came in|you (?:were|got)))\b"
+)
 _FILE = re.compile(r"(?i)\.(?:md|txt|csv|json|ya?ml|py|html?|pdf|docx?|toml|ini|cfg)$")
 
 
@@ -55,6 +58,8 @@ class _Sending:
     each: bool
     """One for each part of what came in."""
     to: str
+    passes_on: bool
+    """It says what came in, and not what was found."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +93,8 @@ class Peer(Looking):
         said = self._said
         material = self.answer or said
         if self.request.finds:
-            quoted = {" ".join(one.text.split()) for one in kept(said)}
-            if quoted:  # what came in are quotations: those that it found, too, stand
-                held = [
-                    one
-                    for one in evidence
-                    if any(
-                        " ".join(one.quote.split()) in quote or quote in " ".join(one.quote.split()) for quote in quoted
-                    )
-                ]
-                return _paragraphs(best(held))
+            if quoted := list(kept(said)):  # what came in are quotations: those that stand where they say are held
+                return _paragraphs([_as_evidence(one) for one in quoted if self._stands(one)])
             return _paragraphs(best(list(evidence))) or (
                 _paragraphs(evidence_in(said, self.answer, 3, self._by)) if self.answer else ""
             )
@@ -114,7 +111,7 @@ class Peer(Looking):
         )
         events: list[dict[str, Any]] = []
         for one in fitting:
-            payloads = parts(self._said) if one.each else [found or NOTHING]
+            payloads = parts(self._said) if one.each else [(self._said if one.passes_on else found) or NOTHING]
             for payload in payloads:
                 event = {"event_type": one.event_type, "payload": payload[:length]}
                 events.append(event | ({"to": one.to} if one.to else {}))
@@ -138,6 +135,12 @@ class Peer(Looking):
             "",
         )
         return {"to": to or self.asked[0], "question": self._said[:MAX_PAYLOAD]} if self._said else None
+
+    def _stands(self, quotation: Document) -> bool:
+        """Whether a quotation stands word for word in the document that it names, as far as that was read."""
+        said = " ".join(quotation.text.split())
+        read = (one.text for one in self.request.reading.documents if one.path == quotation.path)
+        return any(said in " ".join(text.split()) for text in read)
 
     @property
     def _by(self) -> str:
@@ -199,12 +202,23 @@ def sendings(instructions: str, recipients: Sequence[str] = ()) -> Iterator[_Sen
                 to = next(
                     (name for name in recipients if re.search(rf"(?i)\bto (?:the )?`?{re.escape(name)}\b", clause)), ""
                 )
-                yield _Sending(kind, on, bool(_NOTHING.search(clause)), bool(_EACH.search(clause)), to)
+                yield _Sending(
+                    kind,
+                    on,
+                    bool(_NOTHING.search(clause)),
+                    bool(_EACH.search(clause)),
+                    to,
+                    bool(_PASSES_ON.search(clause)),
+                )
 
 
 def fits(pattern: str, event_type: str) -> bool:
     """Whether an event's type is what a pattern names."""
     return fnmatchcase(event_type, pattern)
+
+
+def _as_evidence(quotation: Document) -> Evidence:
+    return Evidence(quotation.text, quotation.path, quotation.line, page=quotation.page)
 
 
 def _paragraphs(items: Sequence[Evidence]) -> str:

@@ -14,6 +14,9 @@ from activities.providers.offline_words import asked_words
 from activities.text import words
 
 MAX_ID = 40
+MAX_SUCCESS = 8
+"""Words of a part that its result has to speak of."""
+_SUCCESS = re.compile(r"(?i)\bcounts? as done\b|\bsuccess")
 _OUTPUTS = re.compile(r"so they have to be in it: ([^\n]*)\.(?:\n|$)")
 _COMBINES_WORDS = """answer combine combines compare compares conclude concludes edit editor editors editing final join joins merge merges
     report reports reporter summarise summarises summarize summarizes summary summariser synthesis synthesise together whole
@@ -35,6 +38,8 @@ class TaskPlanner(Blind):
     goal: str
     executors: dict[str, str]
     room: int
+    says_success: bool = False
+    """It is told to say when a task counts as done."""
     outputs: tuple[str, ...] = ()
     """Names that tasks at its end have to have."""
 
@@ -55,6 +60,8 @@ class TaskPlanner(Blind):
             choice = choose(finders, part)
             executor = choice.name if choice.said or not looking else next(iter(looking))
             task: dict[str, Any] = {"task_id": _id_of(part, tasks), "executor": executor, "task": part[:MAX_TASK]}
+            if self.says_success:
+                task["success"] = " ".join(asked_words(part)[:MAX_SUCCESS])
             other = next((name for name in looking if name not in {executor, combiner}), "")
             if other and "fallback" in self.fields:
                 task["fallback"] = other
@@ -77,7 +84,8 @@ def recognise(request: Request) -> TaskPlanner | None:
             most = field.get("maxItems")
             room, wanted = most if isinstance(most, int) else 16, _OUTPUTS.search(request.prompt)
             outputs = tuple(wanted[1].split(", ")) if wanted else ()
-            return TaskPlanner(name, frozenset(inner), request.goal, executors, room, outputs)
+            judged = "success" in inner and bool(_SUCCESS.search(request.instructions))
+            return TaskPlanner(name, frozenset(inner), request.goal, executors, room, judged, outputs)
     return None
 
 

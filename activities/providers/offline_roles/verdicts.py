@@ -17,6 +17,7 @@ MET = 0.5
 """The part of a criterion's words that a result has to speak of, where nothing of it can be counted or looked up."""
 SAME = 0.7
 """The part of all words that two texts share which say the same."""
+_HONEST = re.compile(r"(?i)\b(?:do|does) not answer\b[^.]{0,80}\b(?:honest|fulfil|fulfils|met|success|counts)\b")
 _NUMBERED = re.compile(r"\n\n\d{1,2}\. ")
 
 
@@ -28,11 +29,15 @@ class Verdict(Blind):
     """The fields for the verdict and for the reason; the second one may be empty."""
     criterion: str
     result: str
+    takes_nothing: bool
+    """A result that says that there is no answer counts."""
 
     def answers(self, evidence: Sequence[Evidence]) -> Iterator[Any]:
         """Met or not, and why."""
         del evidence
         met, why = judged(self.criterion, self.result)
+        if self.takes_nothing and self.result.strip() == NOTHING:
+            met, why = True, "The result says that there is no answer."
         verdict, reason = self.names
         if reason:
             yield {verdict: met, reason: why[:1000]}
@@ -71,7 +76,9 @@ def recognise(request: Request) -> Verdict | Comparer | None:
     if verdict != "met" or set(kinds) - {verdict, reason}:
         return None
     result = sections.given or sections.under("result", "results", "output")
-    return Verdict((verdict, reason), sections.under("success", "criterion", "criteria"), plain_text(as_value(result)))
+    honest = bool(_HONEST.search(" ".join(request.instructions.split())))
+    criterion = sections.under("success", "criterion", "criteria")
+    return Verdict((verdict, reason), criterion, plain_text(as_value(result)), honest)
 
 
 def alike(one: str, other: str) -> bool:

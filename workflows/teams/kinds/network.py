@@ -71,8 +71,9 @@ class NetworkNode(PatternBase):
     at_limit: Literal["partial", "fail"] = "partial"
     """What it comes to where a limit has kept it from its end, or its goal event never came."""
     result: "Node | None" = None
-    """Makes the output of all events. A call may take ``$goal``, ``$events`` (or ``$input``) and ``$missing``.
-    Absent: the payload of the goal event, or those of all events that nobody had subscribed to."""
+    """Makes the output of the goal event, or of those that nobody had subscribed to; of all where there is none. A call may
+    take ``$goal``, ``$input`` (these), ``$events`` (all that peers have sent) and ``$missing``. Absent: the output is what
+    the goal event says, or the list of what those say that nobody had subscribed to."""
 
     def parts(self) -> tuple[Part, ...]:
         """The peers, one of them for each event, and the result."""
