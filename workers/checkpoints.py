@@ -15,7 +15,8 @@ from workers.executions import nested_executions
 from workers.runs import RunHandle, read_input, read_result
 from workers.spent import with_spent
 from workers.team_file import nearest
-from workflows.contracts import RunInput, RunResult, RunSoFar, RunStatus, StateCommit, is_within
+from workflows.contracts import RunInput, RunResult, RunSoFar, RunStatus, StateCommit
+from workflows.rewinds import is_within
 from workflows.stopped import STATE_QUERY
 
 START = "0"

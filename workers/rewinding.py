@@ -28,7 +28,8 @@ from workers.lineages import LineageRun, claimed, forget_rerun, note_rerun
 from workers.runs import RunHandle, start_run
 from workers.team_file import nearest
 from workflows.compensation import GOES_ON
-from workflows.contracts import MAX_RENEWALS, Renewal, Rewind, RunInput, RunStatus, is_within
+from workflows.contracts import RunInput, RunStatus
+from workflows.rewinds import MAX_RENEWALS, Renewal, Rewind, is_within
 from workflows.teams.tree import TeamSpec
 
 GOAL = "goal"

@@ -14,6 +14,7 @@ from scripts.effects import effect_lines
 from scripts.handoffs import handoff_lines, handoff_objects
 from scripts.lineage import lineage_lines, lineage_object
 from scripts.lookup import find_run, is_running
+from scripts.network_events import event_lines, event_objects
 from scripts.people import waiting_objects
 from scripts.results import MAX_NOTES, as_text, is_offline, run_object, said_lines, saved_paths
 from scripts.session import Session, open_existing, quiet
@@ -35,6 +36,7 @@ async def show(  # noqa: PLR0913 -- one parameter an option
     thread: Annotated[bool, Parameter(negative="")] = False,
     step: str = "",
     handoffs: Annotated[bool, Parameter(negative="")] = False,
+    events: Annotated[bool, Parameter(negative="")] = False,
     wanted: Annotated[StateWanted, Parameter(name="*")] = NO_STATE,
     as_json: Json = False,
 ) -> int:
@@ -45,6 +47,7 @@ async def show(  # noqa: PLR0913 -- one parameter an option
         thread: Show the conversation behind its answer too.
         step: Show the conversation of this step, such as brief/s1-1; with --state, the state of what is nested there.
         handoffs: Show how each step came to its owner: taken or rejected, how long, how much, how complete.
+        events: Show what the peers of its networks have told each other: who sent it, and who has worked on it.
         wanted: What of the run's state is shown in place of all this.
         as_json: Print one JSON object.
     """
@@ -71,9 +74,14 @@ async def show(  # noqa: PLR0913 -- one parameter an option
         reports = result.handoffs if result else ()
         if handoffs:
             value["handoffs"] = handoff_objects(reports)
+        sent = result.events if result else ()
+        if events:
+            value["network_events"] = event_objects(sent)
         output.object(value)
         _print(value, given, result, output)
         for line in handoff_lines(reports) if handoffs else ():
+            output.text(line)
+        for line in event_lines(sent) if events else ():
             output.text(line)
         if thread and ref is None and not talked:
             _say_where_threads_are(run, result, output)

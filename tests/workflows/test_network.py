@@ -11,7 +11,9 @@ from activities.contracts.events import EventOutcome
 from activities.contracts.failures import FailureKind
 from activities.errors import AuthenticationFailed
 from tests.conftest import Bench, Workers
+from tests.support.lineages import gone_on
 from tests.support.networks import Got, asks, event, network, played, sends
+from workers.rewinding import Order
 from workers.runs import RunHandle, read_result
 from workflows.contracts import RunResult, RunStatus
 
@@ -332,7 +334,8 @@ async def test_calls_patterns_and_people_are_peers_and_a_network_is_a_part(worke
             bench.run(network(peers, result=summed, agents=["sum"]), "go"),
         )
     assert nested.status is RunStatus.COMPLETE, nested
-    sent_on, told = nested.output["output"][0]  # type: ignore[call-overload,index] # that of the gate
+    gated: Any = nested.output
+    sent_on, told = gated["output"][0]
     assert sent_on == "go"
     assert told == {
         "event_id": "#1", "event_type": "goal", "task_id": "outer/net", "agent_id": "net", "payload": "go",
@@ -346,6 +349,31 @@ async def test_calls_patterns_and_people_are_peers_and_a_network_is_a_part(worke
     read = json.loads(json.loads(str(made.output))["events"][0]["payload"])
     assert [(one["event_type"], one["agent_id"]) for one in read] == [("x", "p"), ("told", "t")]
     assert bench.provider.calls[0].messages[0].text.startswith("go\n\nPeers have worked on this"), "and nothing else"
+
+
+async def test_a_resumed_network_pays_for_nothing_twice(workers: Workers) -> None:
+    """Every peer gets the events that it had before, also where several of a group could have had them."""
+    broken = {"d"}
+
+    def moody(got: Got) -> Any:
+        if broken:
+            raise AuthenticationFailed("no key", fix="set one")
+        return chained(got)
+
+    async with workers(played(a=slowly(chain, 0.05), b=chained, c=chained, d=moody)) as bench:
+        handle = await bench.start(network(CHAIN, start=[{"event_type": "goal"}] * 2, max_parallel=1))
+        failed = await read_result(handle)
+        broken.clear()
+        again = await gone_on(bench.deployment, handle.id, Order("resume"))
+        paid = [
+            json.dumps([message.text for message in call.messages]) + call.instructions for call in bench.provider.calls
+        ]
+    assert failed.failure
+    assert failed.failure.agent == "d"
+    assert again.status is RunStatus.COMPLETE, again
+    answered = [call for call in paid if paid.count(call) > 1]
+    assert all("You are d" in call for call in answered), "only what failed is asked for again"
+    assert again.usage.model_calls < len(again.steps)
 
 
 async def test_a_stop_and_a_budget_end_it(workers: Workers) -> None:

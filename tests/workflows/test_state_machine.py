@@ -22,7 +22,8 @@ from workers.lineages import members_of
 from workers.rewinding import Order
 from workers.server import ServerInfo
 from workers.settings import Settings
-from workflows.contracts import RunResult, RunStatus, is_within
+from workflows.contracts import RunResult, RunStatus
+from workflows.rewinds import is_within
 
 EXAMPLES = int(os.environ.get("OSTINATO_TEST_EXAMPLES", "5"))
 STEPS = 8
