@@ -35,8 +35,8 @@ class PhaseClock:
 
     @classmethod
     def of(cls, frame: Frame, node: SupervisorNode) -> "PhaseClock":
-        """The phases of a supervisor that begins now."""
-        now, end = workflow.time(), frame.deadline
+        """The phases of a supervisor, from its start."""
+        now, end = frame.started_at, frame.deadline
         own = None if end is None else max(0.0, end - now)
         if node.phases is None:
             seconds = node.seconds if own is None else min(node.seconds, own * ROUNDS_SHARE)
@@ -51,12 +51,11 @@ class PhaseClock:
         )
 
     @classmethod
-    def sharing(cls, end: float) -> "PhaseClock":
-        """The time of somebody who begins now and has until then, as a whole."""
-        now = workflow.time()
-        own = max(0.0, end - now)
+    def sharing(cls, began: float, end: float) -> "PhaseClock":
+        """The time of somebody who has it as a whole, from its start to its end."""
+        own = max(0.0, end - began)
         rounds = own * ROUNDS_SHARE
-        return cls(now + rounds, now + rounds, end, seconds=(rounds, rounds, own))
+        return cls(began + rounds, began + rounds, end, seconds=(rounds, rounds, own))
 
     def ran_out(self, end: float | None) -> bool:
         """Whether a phase is over, and what it has is to do."""

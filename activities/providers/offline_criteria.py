@@ -40,10 +40,10 @@ _VERBS = r"""mention(?:s|ing)?|name[sd]?|naming|say(?:s|ing)?|state[sd]?|stating
     quotes?|cites?|shows?|has|have|add|there (?:is|are)|begins? with|starts? with|ends? with"""
 _SAYS = re.compile(rf"(?i)\b({'|'.join(part.strip() for part in _VERBS.split('|'))})\b\s+(.+)")
 _NEVER = re.compile(
-    r"(?i)\b(?:not|never|no|nor|neither|nothing|without|avoids?|avoiding|omits?|forbidden|free of|leaves? out|lacks?)\b|n['\u2019]t\b"
+    r"(?i)\b(?:not|never|no|nor|neither|nothing|without|avoids?|avoiding|omits?|forbidden(?=:)|free of|leaves? out|lacks?)\b|n['\u2019]t\b"
 )
 _LACKS = re.compile(
-    r"(?i)\b(?:no|without|neither|avoids?|avoiding|omits?|free of|leaves? out|never (?:uses?|says?|mentions?|names?|contains?|includes?|states?|gives?|speaks? of)|forbidden:?)\s+(.+)"
+    r"(?i)\b(?:no|without|neither|avoids?|avoiding|omits?|free of|leaves? out|never (?:uses?|says?|mentions?|names?|contains?|includes?|states?|gives?|speaks? of)|forbidden:)\s+(.+)"
 )
 _NOT = re.compile(r"(?i)(?:\b(?:not|never)|n['\u2019]t)\s+(.+)")
 _QUOTED = re.compile(

@@ -1,14 +1,13 @@
 """Networks to record."""
 
 import asyncio
-import json
 from typing import Any
 
 from activities.errors import AuthenticationFailed
-from activities.providers.base import ProviderCall
 from tests.replay.composition import PEOPLE, left_asking
 from tests.replay.scenario import Scenario, scheduled, stopped
-from tests.support.networks import Got, asks, event, name_of, network, played, sends
+from tests.support.networks import Got, asks, event, network, played, sends
+from tests.support.supervision import spacious
 from workflows.teams.tree import TeamSpec
 
 PEERS: dict[str, Any] = {
@@ -17,13 +16,17 @@ PEERS: dict[str, Any] = {
     "w2": {"subscribes": ["job.*"], "group": "workers"},
     "oracle": {"subscribes": [], "asks": ["lead"]},
 }
+GOAL = {"quick": ["goal"], "slow": ["goal"]}
+STORM = {"a": ["*"], "b": ["drop"]}
+PERSON = {"kind": "person", "name": "boss", "question": "What now?", **PEOPLE}
+SUM = {"kind": "call", "name": "sum", "tool": "strict_gate", "arguments": {"draft": "$events", "final": True}}
 
 
 def lead(got: Got) -> Any:
-    """Asks, then gives out two jobs."""
+    """Asks, then gives out jobs, one of them twice."""
     if not got.answer:
         return sends("begun", **asks("oracle", "How many?"))
-    return sends(event("job.cut", 1), event("job.saw", 2, event_id="second"), event("job.saw", 2, event_id="second"))
+    return sends(event("job.cut", 1), event("job.saw", 2, event_id="s"), event("job.saw", 2, event_id="s"))
 
 
 def oracle(got: Got) -> Any:
@@ -35,15 +38,17 @@ def worker(got: Got) -> Any:
     return sends(event("done", got.payload))
 
 
-def hangs(got: Got) -> Any:
-    async def later() -> Any:
-        await asyncio.sleep(60)
+async def slow(got: Got) -> Any:
+    del got
+    await asyncio.sleep(60)
+    return sends()
 
-    return later()
 
-
-def fails(got: Got) -> Any:
-    raise AuthenticationFailed(f"no key for {got.event_type}", fix="set one")
+async def quick(got: Got) -> Any:
+    """Not before the other one is at work."""
+    del got
+    await asyncio.sleep(0.2)
+    return sends(event("end", "enough"))
 
 
 def storm(got: Got) -> Any:
@@ -51,23 +56,29 @@ def storm(got: Got) -> Any:
     return sends("drop", "drop")
 
 
-def summed(call: ProviderCall, index: int) -> Any:
-    """The network's peers, and who makes its result."""
-    if name_of(call) == "sum":
-        return PLAY({"text": call.messages[-1].text})
-    return ALL(call, index)
-
-
-ALL = played(lead=lead, oracle=oracle, w1=worker, w2=worker)
-
-
-def PLAY(value: Any) -> Any:  # noqa: N802 -- replaced below
-    return json.dumps(value)
+def fails(got: Got) -> Any:
+    raise AuthenticationFailed(f"no key for {got.event_type}", fix="set one")
 
 
 def team(**node: Any) -> TeamSpec:
+    """Four peers: jobs for a group, and questions in a circle."""
     return network(PEERS, **node)
 
 
-SCENARIOS: tuple[Scenario, ...] = ()
-del scheduled, stopped, left_asking, PEOPLE
+PLAY = played(lead=lead, oracle=oracle, w1=worker, w2=worker)
+BROKEN = played(lead=lead, oracle=oracle, w1=fails, w2=fails)
+SCENARIOS = (
+    Scenario("network", "success", team(), PLAY),
+    Scenario("network", "success_children", spacious(team(result=SUM)), PLAY),
+    Scenario("network", "success_continued", team(max_parallel=1), PLAY, changes={"max_history_events": 30}),
+    Scenario("network", "success_goal", network(GOAL, goal_event="end"), played(quick=quick, slow=slow)),
+    Scenario(
+        "network", "success_goal_children", spacious(network(GOAL, goal_event="end")), played(quick=quick, slow=slow)
+    ),
+    Scenario("network", "partial_storm", network(STORM, max_events=12), played(a=storm, b=storm)),
+    Scenario("network", "failure", team(), BROKEN),
+    Scenario("network", "failure_limit", network(STORM, max_hops=2, at_limit="fail"), played(a=storm, b=storm)),
+    Scenario("network", "waiting", team(), end=scheduled, pools=("workflows",)),
+    Scenario("network", "waiting_for_a_person", team(escalate=PERSON), BROKEN, end=left_asking),
+    Scenario("network", "cancelled", team(), end=stopped, pools=("workflows",)),
+)

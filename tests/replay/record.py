@@ -16,7 +16,7 @@ from activities.contracts.people import Choice
 from activities.errors import AuthenticationFailed, Overloaded
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.replay import composition as made
-from tests.replay import debating, fanning, monitoring, planning, sessions, supervision
+from tests.replay import debating, fanning, monitoring, networking, planning, sessions, supervision
 from tests.replay.scenario import HISTORIES, SUMS, Scenario, scheduled, stopped
 from tests.support.scripted import ScriptedProvider, calls, in_order, says, says_json
 from tests.support.supervision import SUBTASKS, A, B, failing, obedient, spacious, team
@@ -177,6 +177,7 @@ SCENARIOS = (
     *fanning.SCENARIOS,
     *monitoring.SCENARIOS,
     *planning.SCENARIOS,
+    *networking.SCENARIOS,
 )
 
 

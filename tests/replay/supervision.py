@@ -9,7 +9,7 @@ from tests.replay import composition as made
 from tests.replay.scenario import Scenario, scheduled, stopped
 from tests.support.hierarchies import hierarchy, played, prompt, role
 from tests.support.people import decides
-from tests.support.scripted import says
+from tests.support.scripted import says, says_json
 from tests.support.supervision import SUBTASKS, failing, obedient, team
 from workers.runs import RunHandle, read_result
 
@@ -26,6 +26,14 @@ def lazy(call: ProviderCall, index: int) -> ProviderAnswer:
 def idle(call: ProviderCall, index: int) -> ProviderAnswer:
     """No worker does anything."""
     return says("") if role(call) == "worker" else played(call, index)
+
+
+def growing(call: ProviderCall, index: int) -> ProviderAnswer:
+    """Plans two rounds, of a worker each time."""
+    if "plan" not in call.instructions:
+        return obedient(call, index)
+    rounds = sum("results so far" in message.text for message in call.messages)
+    return says_json({"subtasks": [{"type": "b", "task": f"round {rounds + 1}"}] if rounds < 2 else []})
 
 
 def answers(*given: tuple[Choice, Any]) -> Callable[[RunHandle], Awaitable[object]]:
@@ -49,6 +57,13 @@ SCENARIOS = (
     Scenario("hierarchy", "waiting", hierarchy(), end=scheduled, pools=("workflows",)),
     Scenario("hierarchy", "waiting_asked", MAYOR, lazy, made.left_asking),
     Scenario("hierarchy", "cancelled", hierarchy(), end=stopped, pools=("workflows",)),
+    Scenario(
+        "supervisor",
+        "success_continued",
+        team(planner="boss", rounds=5),
+        growing,
+        changes={"max_history_events": 12},
+    ),
     Scenario(
         "supervisor",
         "success_escalated",

@@ -97,21 +97,32 @@ async def test_a_planner_that_invents_worker_types_spends_nothing_but_its_own_ca
     assert "wizard" in result.failure.message
 
 
-async def test_a_planner_asks_for_more_until_it_is_content(workers: Workers) -> None:
-    def growing(call: ProviderCall, index: int) -> ProviderAnswer:
-        if "plan" not in call.instructions:
-            return obedient(call, index)
-        rounds = sum("results so far" in message.text for message in call.messages)
-        return says_json({"subtasks": [{"type": "b", "task": f"round {rounds + 1}"}] if rounds < 2 else []})
+def growing(call: ProviderCall, index: int) -> ProviderAnswer:
+    """Plans two rounds, of a worker each time."""
+    if "plan" not in call.instructions:
+        return obedient(call, index)
+    rounds = sum("results so far" in message.text for message in call.messages)
+    return says_json({"subtasks": [{"type": "b", "task": f"round {rounds + 1}"}] if rounds < 2 else []})
 
-    async with workers(growing) as bench:
-        result = await bench.run(team(planner="boss", rounds=5))
-        follow_up = next(prompt(call) for call in bench.provider.calls if "results so far" in prompt(call))
-    assert result.status is RunStatus.COMPLETE
-    assert [s.step.removeprefix("supervisor/") for s in result.steps] == [
-        "plan-1", "plan-2", "plan-3", "s1-1", "s2-1", "synthesis-1",
-    ]  # fmt: skip
-    assert '"done_by": "b"' in follow_up
+
+async def test_a_planner_asks_for_more_until_it_is_content_also_across_a_continue_as_new(workers: Workers) -> None:
+    for events in (4000, 12):
+        async with workers(growing) as bench:
+            handle = await bench.start(team(planner="boss", rounds=5), max_history_events=events)
+            result = await read_result(handle)
+            follow_ups = [prompt(call) for call in bench.provider.calls if "results so far" in prompt(call)]
+            told, calls_made = prompt(bench.provider.calls[-1]), len(bench.provider.calls)
+            first = await bench.deployment.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id).describe()  # fmt: skip
+        assert first.status is (WorkflowExecutionStatus.COMPLETED if events > 12 else WorkflowExecutionStatus.CONTINUED_AS_NEW)  # fmt: skip
+        assert (result.status, result.output, calls_made) == (RunStatus.COMPLETE, "whole of 2", 6)
+        assert sorted(s.step.removeprefix("supervisor/") for s in result.steps) == [
+            "plan-1", "plan-2", "plan-3", "s1-1", "s2-1", "synthesis-1",
+        ]  # fmt: skip
+        assert '"done_by": "b"' in follow_ups[0]
+        assert "round 1" in told
+        assert "round 2" in told
+        if events > 12:
+            assert [s.step.removeprefix("supervisor/") for s in result.steps][:3] == ["plan-1", "plan-2", "plan-3"]
 
 
 async def test_more_subtasks_than_allowed_are_named_and_not_begun(workers: Workers) -> None:

@@ -53,7 +53,9 @@ class HierarchyWorkflow:
 async def _work(work: PatternWork[HierarchyNode]) -> JsonValue:
     node = work.node
     _check_depth(node)
-    lead = Lead(work, node.top, PhaseClock.sharing(work.deadline), node.place_of, tells_goal=False)
+    lead = Lead(
+        work, node.top, PhaseClock.sharing(work.frame.started_at, work.deadline), node.place_of, tells_goal=False
+    )
     with told_by_subtask(work):
         assignments = await Decomposition(lead).subtasks(1, ())
         await Dispatcher(lead).dispatch(assignments)

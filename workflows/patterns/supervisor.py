@@ -16,7 +16,8 @@ that the synthesis and the result name (the run is partial then); a failed decom
 run, and so does its own budget where it gives out (unless ``on_breach`` says ``partial``), and a run of which every
 subtask was given up (unless a call synthesises: it can say so itself). ``escalate``: the person does a subtask that was
 given up, decomposes or writes where nobody else can, and has the last word on a draft that the gate does not let through.
-Messages: none. History: 6 events a call of an inline worker, 9 a worker that is a workflow of its own.
+Messages: none. History: 6 events a call of an inline worker, 9 a worker that is a workflow of its own; it continues as new
+between rounds.
 """
 
 import math
@@ -32,7 +33,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.supervision.decomposition import Decomposition
     from workflows.supervision.dispatch import Dispatcher
     from workflows.supervision.lead import Lead, told_by_subtask
-    from workflows.supervision.subtasks import Subtask, what_is_there
+    from workflows.supervision.memory import Memory, remembered
+    from workflows.supervision.subtasks import what_is_there
     from workflows.supervision.verification import Verification
     from workflows.teams.tree import SupervisorNode
 
@@ -57,9 +59,11 @@ async def _work(work: PatternWork[SupervisorNode]) -> JsonValue:
     work.deadline = math.inf if clock.synthesis is None else clock.synthesis
     lead = Lead(work, work.node, clock)
     decomposition, dispatcher, verification = Decomposition(lead), Dispatcher(lead), Verification(lead)
-    done: list[Subtask] = []
+    before = Memory.read(work.memory)
+    done, work.missing, decomposition.thread = before.subtasks, before.missing, before.thread
+    work.so_far = what_is_there(done)
     with told_by_subtask(work):
-        for round_number in range(1, work.node.rounds + 1):
+        for round_number in range(before.next_round, work.node.rounds + 1):
             subtasks = await decomposition.subtasks(round_number, done)
             if not subtasks:
                 break
@@ -67,5 +71,7 @@ async def _work(work: PatternWork[SupervisorNode]) -> JsonValue:
             await dispatcher.dispatch(subtasks)
             work.so_far = what_is_there(done)
             lead.check_budget(done)
+            if work.is_long:
+                work.continue_if_long(remembered(round_number + 1, done, work.missing, decomposition.thread))
         lead.check_any(done)
         return await verification.output(done)

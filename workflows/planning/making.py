@@ -46,7 +46,8 @@ async def graph_of(work: PatternWork[PlanNode]) -> tuple[PlanTask, ...]:
             ask = _again(ask, result, prompt, wrong)
             continue
         if result.status is RunStatus.FAILED:
-            result = await work.escalated("planner", step, refusing, result)
+            afresh = replace(refusing, prompt=prompt, given=work.given, thread=None)  # a person has read nothing yet
+            result = await work.escalated("planner", step, afresh, result)
         else:
             result = work.commit("planner", step, ask, admitted(node, result))  # a constant may have stood in
         if result.status is RunStatus.FAILED:

@@ -30,7 +30,8 @@ class Decomposition:
 
     def __init__(self, lead: Lead) -> None:
         self._lead, self._work, self._node, self._clock = lead, lead.work, lead.node, lead.clock
-        self._thread: ThreadRef | None = None
+        self.thread: ThreadRef | None = None
+        """The planner's conversation."""
 
     async def subtasks(self, round_number: int, done: Sequence[Subtask]) -> list[Subtask]:
         """The subtasks of a round; none ends the work. What cannot be used goes to the person of ``escalate``.
@@ -58,7 +59,7 @@ class Decomposition:
         else:
             prompt = prompts.for_follow_up([subtask.report() for subtask in done], room)
         given = self._work.given if round_number == 1 else None
-        ask = self._lead.ask(prompt, self._end(round_number), thread=self._thread, given=given)
+        ask = self._lead.ask(prompt, self._end(round_number), thread=self.thread, given=given)
 
         def read(output: JsonValue) -> Specs:
             # The contract made at admission has checked the shape and the types.
@@ -101,7 +102,7 @@ class Decomposition:
         """What a planner or a tool answers; where that failed, or cannot be used, what a person does."""
         place = self._lead.place(part)
         result = await self._work.run(place, step, ask, escalate=False)
-        self._thread = result.thread or self._thread
+        self.thread = result.thread or self.thread
         if result.status is not RunStatus.FAILED:
             try:
                 return read(result.output)

@@ -90,7 +90,7 @@ _KINDS = (
     WorkflowNode,
 )
 NODE_KINDS = tuple(str(kind.model_fields["kind"].default) for kind in _KINDS)
-for _model in (*_KINDS, WorkerSpec, TierSpec, Route, ExecutorSpec, PeerSpec):
+for _model in (NodeBase, PatternBase, *_KINDS, WorkerSpec, TierSpec, Route, ExecutorSpec, PeerSpec):
     _model.model_rebuild(_types_namespace={"Node": Node, "Fallback": Fallback, "PersonNode": PersonNode})
 
 

@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from activities.providers.offline_evidence import Evidence
-from activities.providers.offline_material import evidence_in, values_in
+from activities.providers.offline_material import evidence_in, leaves, plain_text, values_in
 from activities.providers.offline_prompts import entries
 from activities.providers.offline_reading import NOTHING
 from activities.providers.offline_roles.base import Blind, Request
@@ -16,6 +17,8 @@ from activities.providers.offline_sections import listed
 MAX_QUOTED = 8
 MAX_POSITION = 500
 _LACKS = ("missing", "lack", "lacks", "gaps")
+_ALONE = re.compile(r"(?i)\bevents? (?:of )?`?([\w-]+(?:\.[\w*-]+)+)`? (?:alone|only)\b")
+_LACKING = re.compile(r"(?i)\b(?:missing|doubt\w*|empty|failed|unknown|nothing|none|open|unanswered|refused)\b")
 _DECIDED = re.compile(r"\n\nIt was debated\. Position: ([^\n]*)")
 _HANDED = ("results", "votes", "branches", "events", "findings", "outputs", "answers")
 
@@ -60,6 +63,11 @@ def recognise(request: Request) -> Summariser | None:
         return None
     missing = sections.under(*_LACKS)
     gaps = tuple(listed(missing)) if missing else ()
+    if events := list(entries(values_in(material), "event_type")):
+        telling, gaps = _of_events(events, request.instructions, gaps)
+        material = json.dumps(telling, ensure_ascii=False)
+    silent = (name for name, said in leaves(values_in(material)) if said.strip() == NOTHING and name)
+    gaps = (*gaps, *(f"{name}: {NOTHING}" for name in dict.fromkeys(silent)))
     decided = _DECIDED.search(request.prompt)
     votes = [vote for vote in entries(values_in(material), "position") if not vote.get("abstain")]
     position = decided[1][:MAX_POSITION] if decided else _strongest(votes)
@@ -69,6 +77,19 @@ def recognise(request: Request) -> Summariser | None:
     if behind:
         material = json.dumps(behind, ensure_ascii=False)
     return Summariser(request.goal, material, gaps, position, tuple(dict.fromkeys(map(_against, others))))
+
+
+def _of_events(
+    events: list[dict[str, Any]], instructions: str, gaps: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The events that are answered from, and what others leave open: those named as the only ones, else all that found."""
+    only = _ALONE.search(instructions)
+    lacking = [event for event in events if _LACKING.search(event["event_type"])]
+    telling = [
+        event for event in events if event not in lacking and (not only or fnmatchcase(event["event_type"], only[1]))
+    ]
+    left = (plain_text(event.get("payload"))[:MAX_POSITION] for event in lacking)
+    return telling, (*gaps, *dict.fromkeys(said for said in left if said and said != NOTHING))
 
 
 def _against(vote: dict[str, Any]) -> str:
