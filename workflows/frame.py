@@ -159,6 +159,21 @@ class Frame:
         finally:
             self._waiting.remove(task)
 
+    def take(self, result: RunResult) -> None:
+        """Keep all that a nested workflow has come to."""
+        self.note(
+            handoffs=result.handoffs,
+            decisions=result.decisions,
+            done=result.done,
+            notes=result.notes,
+            log=result.log,
+        )
+        self.note_events(result.events)
+
+    def note_events(self, events: Iterable[EventReport]) -> None:
+        """Keep what peers have told each other."""
+        self.events = [*self.events, *events][-MAX_EVENT_REPORTS:]
+
     def note(
         self,
         *,
@@ -167,10 +182,8 @@ class Frame:
         done: Iterable[EffectReport] = (),
         notes: Iterable[str] = (),
         log: Iterable[str] = (),
-        events: Iterable[EventReport] = (),
     ) -> None:
         """Keep what a step has come to."""
-        self.events = [*self.events, *events][-MAX_EVENT_REPORTS:]
         self.notes = [*self.notes, *notes][-MAX_NOTES:]
         self.handoffs = [*self.handoffs, *handoffs][-MAX_KEPT:]
         self.decisions = [*self.decisions, *decisions]

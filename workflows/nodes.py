@@ -279,10 +279,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
         usage = result.usage if error.cause and isinstance(error.cause, ApplicationError) else None
     finally:
         grant.settle(usage, short=result.short if result else "")
-    step.frame.note(
-        handoffs=result.handoffs, decisions=result.decisions, done=result.done, notes=result.notes, log=result.log,
-        events=result.events,
-    )  # fmt: skip
+    step.frame.take(result)
     if result.status is RunStatus.FAILED and workflow.cancellation_reason() is not None:
         step.frame.results.append(result)  # nobody else will
         stop_if_requested()

@@ -7,7 +7,7 @@ from activities.errors import AuthenticationFailed
 from tests.replay.composition import PEOPLE, left_asking
 from tests.replay.scenario import Scenario, scheduled, stopped
 from tests.support.networks import Got, asks, event, network, played, sends
-from tests.support.supervision import spacious
+from workflows.teams.agents import AgentLimits
 from workflows.teams.tree import TeamSpec
 
 PEERS: dict[str, Any] = {
@@ -65,15 +65,23 @@ def team(**node: Any) -> TeamSpec:
     return network(PEERS, **node)
 
 
+def children(spec: TeamSpec) -> TeamSpec:
+    """With agents whose bounds make each of their steps a workflow of its own."""
+    wide = AgentLimits(model_calls=500)
+    return spec.model_copy(
+        update={"agents": {name: agent.model_copy(update={"limits": wide}) for name, agent in spec.agents.items()}}
+    )
+
+
 PLAY = played(lead=lead, oracle=oracle, w1=worker, w2=worker)
 BROKEN = played(lead=lead, oracle=oracle, w1=fails, w2=fails)
 SCENARIOS = (
     Scenario("network", "success", team(), PLAY),
-    Scenario("network", "success_children", spacious(team(result=SUM)), PLAY),
+    Scenario("network", "success_children", children(team(result=SUM)), PLAY),
     Scenario("network", "success_continued", team(max_parallel=1), PLAY, changes={"max_history_events": 30}),
     Scenario("network", "success_goal", network(GOAL, goal_event="end"), played(quick=quick, slow=slow)),
     Scenario(
-        "network", "success_goal_children", spacious(network(GOAL, goal_event="end")), played(quick=quick, slow=slow)
+        "network", "success_goal_children", children(network(GOAL, goal_event="end")), played(quick=quick, slow=slow)
     ),
     Scenario("network", "partial_storm", network(STORM, max_events=12), played(a=storm, b=storm)),
     Scenario("network", "failure", team(), BROKEN),

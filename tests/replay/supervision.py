@@ -9,8 +9,8 @@ from tests.replay import composition as made
 from tests.replay.scenario import Scenario, scheduled, stopped
 from tests.support.hierarchies import hierarchy, played, prompt, role
 from tests.support.people import decides
-from tests.support.scripted import says, says_json
-from tests.support.supervision import SUBTASKS, failing, obedient, team
+from tests.support.scripted import says
+from tests.support.supervision import SUBTASKS, failing, growing, obedient, team
 from workers.runs import RunHandle, read_result
 
 PERSON = {"kind": "person", "name": "lead", "choices": ["approve", "answer", "reject"], **made.PEOPLE}
@@ -26,14 +26,6 @@ def lazy(call: ProviderCall, index: int) -> ProviderAnswer:
 def idle(call: ProviderCall, index: int) -> ProviderAnswer:
     """No worker does anything."""
     return says("") if role(call) == "worker" else played(call, index)
-
-
-def growing(call: ProviderCall, index: int) -> ProviderAnswer:
-    """Plans two rounds, of a worker each time."""
-    if "plan" not in call.instructions:
-        return obedient(call, index)
-    rounds = sum("results so far" in message.text for message in call.messages)
-    return says_json({"subtasks": [{"type": "b", "task": f"round {rounds + 1}"}] if rounds < 2 else []})
 
 
 def answers(*given: tuple[Choice, Any]) -> Callable[[RunHandle], Awaitable[object]]:

@@ -51,6 +51,14 @@ def obedient(call: ProviderCall, index: int) -> ProviderAnswer:
     return says_json({"subtask_id": subtask_id(call), "answer": f"{call.instructions} {index}"})
 
 
+def growing(call: ProviderCall, index: int) -> ProviderAnswer:
+    """Plans two rounds, of a worker each time."""
+    if "plan" not in call.instructions:
+        return obedient(call, index)
+    rounds = sum("results so far" in message.text for message in call.messages)
+    return says_json({"subtasks": [{"type": "b", "task": f"round {rounds + 1}"}] if rounds < 2 else []})
+
+
 SUBTASKS = [{"type": "a", "task": "one"}, {"type": "b", "task": "two"}]
 
 

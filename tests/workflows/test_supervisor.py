@@ -15,7 +15,19 @@ from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
 from tests.support.people import decides, until_asked
 from tests.support.scripted import calls, in_order, says, says_json
-from tests.support.supervision import CALL_A, SUBTASKS, A, B, failing, obedient, prompt, spacious, subtask_id, team
+from tests.support.supervision import (
+    CALL_A,
+    SUBTASKS,
+    A,
+    B,
+    failing,
+    growing,
+    obedient,
+    prompt,
+    spacious,
+    subtask_id,
+    team,
+)
 from workers.runs import read_result
 from workflows.contracts import RunStatus
 from workflows.progress import AGENTS
@@ -95,14 +107,6 @@ async def test_a_planner_that_invents_worker_types_spends_nothing_but_its_own_ca
     assert result.failure
     assert result.failure.kind is FailureKind.CONTRACT_VIOLATED
     assert "wizard" in result.failure.message
-
-
-def growing(call: ProviderCall, index: int) -> ProviderAnswer:
-    """Plans two rounds, of a worker each time."""
-    if "plan" not in call.instructions:
-        return obedient(call, index)
-    rounds = sum("results so far" in message.text for message in call.messages)
-    return says_json({"subtasks": [{"type": "b", "task": f"round {rounds + 1}"}] if rounds < 2 else []})
 
 
 async def test_a_planner_asks_for_more_until_it_is_content_also_across_a_continue_as_new(workers: Workers) -> None:

@@ -55,4 +55,4 @@ async def _work(work: PatternWork[NetworkNode]) -> JsonValue:
         await Peers(work, exchange).work()
         return await output_of(work, exchange)
     finally:
-        work.frame.note(events=exchange.memory.reports(work.frame.path))
+        work.frame.note_events(exchange.memory.reports(work.frame.path))
