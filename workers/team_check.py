@@ -30,7 +30,18 @@ from workflows.teams.tree import TeamSpec
 MAX_FINDINGS = 50
 """Findings of one check that are told: who mends so many looks again."""
 
-_SHAPE: tuple[Check, ...] = (names, supervisors, hierarchies, fan_outs, debates, refines, routers, plans, networks, roles)
+_SHAPE: tuple[Check, ...] = (
+    names,
+    supervisors,
+    hierarchies,
+    fan_outs,
+    debates,
+    refines,
+    routers,
+    plans,
+    networks,
+    roles,
+)
 """What the others build on."""
 _PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, races, monitors, exchanges)
 

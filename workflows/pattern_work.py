@@ -270,7 +270,8 @@ class PatternWork(Generic[N]):
         person = self.node.escalate
         if person is None or self.is_late or self.frame.halted:
             return None
-        self.frame.decide(f"{step}: {person.name} is asked, {ask.reasons[-1] if ask.reasons else 'nobody else can decide'}")
+        why = ask.reasons[-1] if ask.reasons else "nobody else can decide"
+        self.frame.decide(f"{step}: {person.name} is asked, {why}")
         context = replace(self.frame.step(step, "escalate.person"), accept=_both(part, ask.accept))
         # What bounds whoever failed does not bound the person.
         task = within(self._task(step, replace(ask, seconds=None)), self.deadline)

@@ -18,7 +18,7 @@ MAX_SHOWN = 60
 """Characters of a name that stands as a source."""
 _NAMES = ("task_id", "subtask_id", "branch", "item_id", "name", "agent_id", "debater", "peer", "done_by", "task")
 _NOT_SAID_WORDS = """task_id subtask_id item_id event_id agent_id branch name debater peer done_by status type kind event_type timestamp
-    schema_version source citation path file line score confidence to cause hops abstain executor attempts task
+    schema_version source citation path file line score confidence to from cause hops abstain executor attempts task
     reason question goal criterion success failed position"""
 _NOT_SAID = frozenset(_NOT_SAID_WORDS.split())
 """Fields that say what a text is about, and are none themselves."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from activities.providers.offline_criteria import read_criterion
+from activities.providers.offline_criteria_words import read_criterion
 from tests.providers.playing import play
 from workflows.refining import prompts as refining
 from workflows.routing import prompts

@@ -187,7 +187,7 @@ async def test_fan_out_is_measured_inline_and_as_children(report: Report) -> Non
 
 async def test_each_pattern_makes_the_calls_that_its_plain_side_makes(report: Report) -> None:
     rows = rows_of(report, "patterns")
-    assert len(rows) == 3 * len(SHOWN) + 1
+    assert len(rows) == 4 * len(SHOWN) + 1
     calls = {kind: rows[f"model calls, {kind}"].ours for kind in SHOWN}
     assert calls == {
         "call": 0,
@@ -204,6 +204,10 @@ async def test_each_pattern_makes_the_calls_that_its_plain_side_makes(report: Re
         "hierarchy": 10,
     }
     assert list(calls.values()) == sorted(calls.values())
+    in_a_row = {kind: rows[f"model calls one after the other, {kind}"].ours for kind in SHOWN}
+    assert {kind for kind in SHOWN if in_a_row[kind] < calls[kind]} == {
+        *("fan_out", "supervisor", "plan", "debate", "hierarchy")
+    }
     (added,) = (row for name, row in rows.items() if name.startswith("events that a pattern adds"))
     assert added.met
     for kind in SHOWN:

@@ -1,12 +1,16 @@
 """What topics mean, who of a group is next, what events and steps are called, and which waits close a circle."""
 
+import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.contracts.events import EventOutcome
 from tests.support.networks import network
+from workflows.networking.exchange import MAX_BYTES, Exchange
 from workflows.networking.topics import MAX_DERIVED, derived, in_order, listeners, matches, slug
 from workflows.networking.waits import circle
 from workflows.teams.tree import NetworkNode
@@ -91,3 +95,25 @@ def test_no_circle_of_waits_ever_closes(asks: list[tuple[int, int]]) -> None:
                 assert at not in seen
                 seen.add(at)
                 at = waits[at]
+
+
+def test_a_storm_and_large_events_stay_within_bounds() -> None:
+    """What is kept of a network does not grow with what its peers would send."""
+    group = {f"p{n}": {"subscribes": ["*"], "group": "g"} for n in range(4)}
+    node = network(group, max_events=200, max_hops=100).root
+    assert isinstance(node, NetworkNode)
+    for payload, most in (("x", 300_000), ("x" * 20_000, 3 * MAX_BYTES)):
+        exchange = Exchange(node)
+        exchange.begin("go", None, "net", 1.0)
+        begun = 0
+        while ready := exchange.ready(()):
+            peer, begun = ready[0][0], begun + 1
+            said: Any = {"events": [{"event_type": "drop", "payload": payload}] * 16}
+            exchange.ended(peer, exchange.take(peer), said, step=f"net/{peer}/{begun}", now=1.0)
+        assert begun <= 200
+        memory = exchange.memory.model_dump(mode="json")
+        assert len(json.dumps(memory)) < most
+        assert exchange.memory.size_bytes <= MAX_BYTES
+        passed_on = [one for one in exchange.memory.events.values() if one.outcome is not EventOutcome.LIMIT]
+        assert sum(exchange.memory.dropped.values()) + len(passed_on) == 1 + 16 * begun, "none is lost without a word"
+        assert Exchange(node, memory).memory == exchange.memory

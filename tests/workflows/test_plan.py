@@ -1,74 +1,31 @@
-"""Plans on a real server: order and isolation, failures and what depends on them, planners that err, people, limits."""
+"""Plans on a real server: order and isolation, failures and what depends on them, people, limits."""
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 from activities.contracts.failures import FailureKind
-from activities.contracts.people import Choice, DecideRequest, HumanDecision
 from activities.errors import AuthenticationFailed
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Bench, Workers
 from tests.support.cases import Cases, Play, agents, all_of
-from tests.support.people import until_asked
-from tests.support.scripted import says, says_json
+from tests.support.plans import (
+    FIND,
+    JUDGE,
+    PERSON,
+    WRITE,
+    doing,
+    failed_of,
+    paths,
+    run_asked,
+    task,
+    team,
+    told,
+)
 from workers.runs import RunHandle, read_result
 from workflows.contracts import RunResult, RunStatus
 from workflows.teams.bounds import inline_places
 from workflows.teams.tree import PlanNode, TeamSpec
-
-PERSON = {"kind": "person", "name": "chief", "asking": {"people": ["nora"], "seconds": 60}}
-FIND, WRITE = {"kind": "agent", "agent": "finder"}, {"kind": "agent", "agent": "writer"}
-JUDGE, BOSS = {"kind": "agent", "agent": "judge"}, {"kind": "agent", "agent": "boss"}
-
-
-def task(case: str, name: str, *after: str, executor: str = "find", **fields: Any) -> dict[str, Any]:
-    return {"task_id": name, "executor": executor, "task": f"[{case}] do {name}", "after": list(after), **fields}
-
-
-def team(*tasks: dict[str, Any], around: Callable[[Any], Any] | None = None, more: Any = None, **plan: Any) -> TeamSpec:
-    root = {
-        "kind": "plan",
-        "name": "work",
-        "executors": {"find": {"node": FIND, "description": "Finds."}, "write": {"node": WRITE}},
-        **({"tasks": list(tasks)} if tasks else {"planner": BOSS}),
-        **plan,
-    }
-    known = {**agents("finder", "writer", "judge", "boss", "editor"), **(more or {})}
-    whole = {"team": "t", "agents": known, "root": around(root) if around else root}
-    return TeamSpec.model_validate(whole, extra="forbid")
-
-
-def doing(*broken: str, met: Callable[[str], bool] = lambda _: True, plans: tuple[Any, ...] = ()) -> Play:
-    """Executors that say what they did, unless the task's name is among ``broken``; a judge; a planner."""
-    made = iter(plans)
-
-    def script(name: str, call: ProviderCall) -> ProviderAnswer:
-        said = call.messages[-1].text
-        if name == "judge":
-            return says_json({"met": met(said), "reason": "it is what it is"})
-        if name == "boss":
-            plan = next(made)
-            return says(plan) if isinstance(plan, str) else says_json({"tasks": plan})
-        if any(f" do {one}" in said.partition("\n")[0] for one in broken) and name == "finder":
-            raise AuthenticationFailed("no key", fix="set one")
-        return says(f"{name} did {(said.partition('do ')[2].split() or ['all'])[0]}")
-
-    return script
-
-
-def failed_of(result: RunResult) -> FailureKind | None:
-    return result.failure.kind if result.failure else None
-
-
-def paths(result: RunResult) -> list[str]:
-    return sorted(step.step.removeprefix("work/") for step in result.steps)
-
-
-def told(cases: Cases, case: str, what: str) -> str:
-    """The prompt of the step that did this task, the last one."""
-    return [c.messages[-1].text for _, c in cases.calls[case] if f"[{case}] do {what}" in c.messages[-1].text][-1]
 
 
 async def events_of(bench: Bench, spec: TeamSpec) -> int:
@@ -206,13 +163,7 @@ async def test_a_task_that_fails_goes_to_its_fallback_and_its_dependents_learn_o
     async with workers(script) as bench:
 
         async def run(case: str, spec: TeamSpec, answer: Any = None) -> RunResult:
-            handle = await bench.start(spec, f"[{case}] The goal.")
-            if answer is not None:
-                (asked,) = await until_asked(bench.deployment.client, handle.id)
-                decision = DecideRequest(by="nora", choice=Choice.ANSWER, answer=answer)
-                update = bench.deployment.client.get_workflow_handle(asked.task_id)
-                await update.execute_update("decide", decision, result_type=HumanDecision)
-            return await read_result(handle)
+            return await run_asked(bench, case, spec, answer)
 
         def three(case: str, **of_b: Any) -> list[dict[str, Any]]:
             """``c`` needs ``a`` and ``b``, ``d`` needs only ``a``."""
@@ -267,90 +218,6 @@ async def test_a_task_that_fails_goes_to_its_fallback_and_its_dependents_learn_o
     assert (done["dropped"].status, done["dropped"].output) == (RunStatus.PARTIAL, {"d": "finder did d"})
 
 
-async def test_a_planners_graph_is_admitted_like_a_teams_own_or_sent_back(workers: Workers) -> None:
-    def good(case: str) -> list[dict[str, Any]]:
-        return [task(case, "a"), task(case, "b", "a", executor="write")]
-
-    def cyclic(case: str) -> list[dict[str, Any]]:
-        return [task(case, "a", "b"), task(case, "b", "a"), task(case, "c", "nowhere", executor="write")]
-
-    many = [task("gigantic", f"t{i}") for i in range(1000)]
-    bad = {
-        "cyclic": cyclic("cyclic"),
-        "gigantic": many,
-        "empty": [],
-        "malformed": "{",
-        "wrong": [{"task_id": "a b", "executor": "nobody"}],
-    }
-    cases = Cases(
-        {
-            "good": doing(plans=(good("good"),)),
-            "mended": doing(plans=(cyclic("mended"), good("mended"))),
-            "outputs": doing(plans=(good("outputs"), [*good("outputs"), task("outputs", "report", "b")])),
-            "constant": doing(plans=(cyclic("constant"),) * 9),
-            "person": doing(plans=(cyclic("person"),) * 9),
-            "broke": doing(plans=(good("broke"),)),
-            "late": doing(plans=(good("late"),)),
-            **{case: doing(plans=(made,) * 20) for case, made in bad.items()},
-        }
-    )
-    async with workers(cases) as bench:
-
-        async def run(case: str, spec: TeamSpec, answer: Any = None) -> RunResult:
-            handle = await bench.start(spec, f"[{case}] The goal.")
-            if answer is not None:
-                (asked,) = await until_asked(bench.deployment.client, handle.id)
-                decision = DecideRequest(by="nora", choice=Choice.ANSWER, answer=answer)
-                update = bench.deployment.client.get_workflow_handle(asked.task_id)
-                await update.execute_update("decide", decision, result_type=HumanDecision)
-            return await read_result(handle)
-
-        constant = {"kind": "constant", "value": {"tasks": good("constant")}}
-        by_call = {
-            "kind": "call",
-            "name": "make",
-            "tool": "strict_gate",
-            "arguments": {"draft": "$problems", "final": True},
-        }
-        done = await all_of(
-            good=run("good", team()),
-            mended=run("mended", team()),
-            outputs=run("outputs", team(outputs=["report"])),
-            constant=run("constant", team(planner={**BOSS, "fallback": constant})),
-            person=run("person", team(escalate=PERSON), {"tasks": [{k: v for k, v in t.items() if v != []} for t in good("person")]}),
-            tool=run("tool", team(planner=by_call, replans=2)),
-            broke=run("broke", team(budget={"model_calls": 2, "on_breach": "partial"})),
-            late=run("late", team(seconds=0.01)),
-            **{case: run(case, team()) for case in bad},
-        )  # fmt: skip
-    assert (done["good"].status, done["good"].output) == (RunStatus.COMPLETE, {"b": "writer did b"})
-    assert [commit.key for commit in done["good"].state] == ["planner", "a", "b"]
-    (asked,) = cases.of("good", "boss")
-    assert "- find: Finds." in asked.messages[0].text
-    assert "success" not in json.dumps(asked.output_schema), "there is nobody who judges it"
-
-    mended = done["mended"]
-    assert (mended.status, mended.output) == (RunStatus.COMPLETE, {"b": "writer did b"})
-    _, again = cases.of("mended", "boss")
-    assert len(again.messages) == 3, "on its own conversation"
-    assert "- tasks wait for each other in a circle: a -> b -> a (take one" in again.messages[-1].text
-    assert "- the task 'c' waits for 'nowhere', which is no task" in again.messages[-1].text
-    assert [commit.key for commit in mended.state] == ["planner", "a", "b"], "only the graph that holds"
-    assert "the output 'report' is no task" in cases.of("outputs", "boss")[1].messages[-1].text
-    assert done["outputs"].output == {"report": "finder did report"}
-    assert (done["constant"].status, done["constant"].output) == (RunStatus.PARTIAL, {"b": "writer did b"})
-    assert (done["person"].status, done["person"].output) == (RunStatus.COMPLETE, {"b": "writer did b"})
-    assert failed_of(done["tool"]) is FailureKind.CONTRACT_VIOLATED
-    for case in bad:
-        result = done[case]
-        assert failed_of(result) is FailureKind.CONTRACT_VIOLATED, case
-        assert result.failure.fix, case
-        assert {name for name, _ in cases.calls[case]} == {"boss"}, "no task was begun"
-        assert len(cases.calls[case]) <= 2 * 4, case
-    assert (done["broke"].status, done["broke"].output) == (RunStatus.PARTIAL, {"a": "finder did a"})
-    assert failed_of(done["late"]) is FailureKind.DEADLINE_EXCEEDED
-
-
 async def test_a_stop_a_deadline_and_a_breach_leave_nothing_running(workers: Workers) -> None:
     begun = [asyncio.Event() for _ in range(3)]
 
@@ -381,6 +248,7 @@ async def test_a_stop_a_deadline_and_a_breach_leave_nothing_running(workers: Wor
         brief = {"find": {"node": FIND, "timeout_seconds": 0.5}, "write": {"node": WRITE}}
         done = await all_of(
             stop=stopped(),
+            circle=unchecked(bench),
             late=run("late", team(task("late", "a"), task("late", "b", "a"), task("late", "c"), seconds=1.5)),
             short=run("short", team(task("short", "a", fallback="write"), task("short", "c"), executors=brief)),
             broke=run("broke", team(*(task("broke", *n) for n in ("a", "ba", "cb", "d")), budget={"model_calls": 2})),
@@ -395,6 +263,14 @@ async def test_a_stop_a_deadline_and_a_breach_leave_nothing_running(workers: Wor
     )
     assert failed_of(done["broke"]) is FailureKind.LIMIT_EXCEEDED
     assert len(cases.calls["broke"]) == 2
+    assert failed_of(done["circle"]) is FailureKind.CONFIGURATION_INVALID, "also where nobody has checked the team"
+
+
+async def unchecked(bench: Bench) -> RunResult:
+    """A run whose graph was changed after it was admitted."""
+    run = await bench.admit(team(task("circle", "a"), task("circle", "b")), "[circle] The goal.")
+    changed = run.team.model_copy(update={"root": team(task("circle", "a", "b"), task("circle", "b", "a")).root})
+    return await bench.finish(run.model_copy(update={"team": changed}))
 
 
 async def ended(bench: Bench, handle: RunHandle) -> RunResult:

@@ -36,6 +36,8 @@ class Exchange:
         """Begin, or go on from where it stood before it continued as new."""
         self.node = node
         self.memory = NetworkMemory() if memory is None else NetworkMemory.model_validate(memory)
+        boxes = self.memory.mailboxes.values()
+        self._waiting = sum(_rank(turn) == _EVENT for box in boxes for turn in box)
 
     def begin(self, goal: str, given: JsonValue, path: str, now: float) -> None:
         """Send the events that the network begins with."""
@@ -60,14 +62,13 @@ class Exchange:
             for peer, box in self.memory.mailboxes.items()
             if box and peer not in busy and peer not in self.memory.waiting and self.may_begin(box[0])
         ]
-        order = {event_id: place for place, event_id in enumerate(self.memory.events)}
-        return sorted(free, key=lambda one: (_rank(one[1]), order[one[1].letter.event_id]))
+        return sorted(free, key=lambda one: (_rank(one[1]), one[1].letter.place))
 
     def take(self, peer: str) -> Turn:
         """The next turn of a peer, which begins now."""
         turn = self.memory.mailboxes[peer].pop(0)
-        if turn.number == 1 and not turn.letter.is_question:
-            self.memory.begun += 1
+        if _rank(turn) == _EVENT:
+            self.memory.begun, self._waiting = self.memory.begun + 1, self._waiting - 1
         return turn
 
     def ended(self, peer: str, turn: Turn, output: JsonValue, *, step: str, now: float) -> None:
@@ -120,7 +121,8 @@ class Exchange:
         self.memory.size_bytes += _size(event)
         self.memory.begun += 1  # who asks is sure of an answer, whatever else comes in
         self.memory.waiting[peer] = Waiting(turn=turn, by=asked, question_id=event.event_id)
-        self._put(asked, Turn(letter=Letter(event_id=event.event_id, had=turn.letter.had, is_question=True)))
+        place, had = len(self.memory.events), turn.letter.had
+        self._put(asked, Turn(letter=Letter(event_id=event.event_id, place=place, had=had, is_question=True)))
         return ""
 
     def give_back(self, peer: str, turn: Turn) -> None:
@@ -174,14 +176,15 @@ class Exchange:
         to = self._receivers(event, had)
         if limit := self._limit(event, to):
             self.memory.dropped[limit] = self.memory.dropped.get(limit, 0) + 1
-            if len(self.memory.events) < MAX_EVENT_REPORTS and limit != "size":
+            if len(self.memory.events) < MAX_EVENT_REPORTS and self.memory.size_bytes + _size(event) <= MAX_BYTES:
                 self._keep(event, EventOutcome.LIMIT)
             return
         self._keep(event, EventOutcome.WAITING if to else EventOutcome.UNDELIVERED, left=len(to))
         before = {name: count for name, count in had.items() if self.node.peers[name].group}
         for peer in to:
             had[peer] = had.get(peer, 0) + 1
-            self._put(peer, Turn(letter=Letter(event_id=event.event_id, had=before)))
+            letter = Letter(event_id=event.event_id, place=len(self.memory.events), had=before)
+            self._put(peer, Turn(letter=letter))
 
     def _receivers(self, event: Event, had: Mapping[str, int]) -> list[str]:
         if event.to is None:
@@ -192,8 +195,7 @@ class Exchange:
         """What keeps an event from being passed on."""
         if to and event.hops >= self.node.max_hops:
             return "hops"
-        waiting = sum(1 for box in self.memory.mailboxes.values() for turn in box if _rank(turn) == _EVENT)
-        if to and waiting + self.memory.begun >= self.node.max_events:
+        if to and self._waiting + self.memory.begun >= self.node.max_events:
             return "events"
         return "size" if self.memory.size_bytes + _size(event) > MAX_BYTES else ""
 
@@ -206,6 +208,7 @@ class Exchange:
         box = self.memory.mailboxes.setdefault(peer, [])
         place = next((index for index, other in enumerate(box) if _rank(other) > _rank(turn)), len(box))
         box.insert(place, turn)
+        self._waiting += _rank(turn) == _EVENT
 
     def may_begin(self, turn: Turn) -> bool:
         """Whether another event may be worked on. What goes on, and questions, have been counted before."""

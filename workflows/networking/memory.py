@@ -20,6 +20,8 @@ class Letter(WireModel):
     """An event on its way to a peer."""
 
     event_id: Line
+    place: int = 0
+    """Of the event among all, as they were sent."""
     had: dict[Name, int] = {}
     """Members of groups to the events that each has had, of those that led to this one."""
     is_question: bool = False

@@ -104,7 +104,6 @@ class Peers:
                 work.frame.decide(f"a question of {peer} was not asked: {refused}")
         else:
             exchange.ended(peer, turn, output, step=step, now=now)
-        work.so_far = [event.payload for event in exchange.undelivered]
 
     async def _leave(self) -> None:
         """End what is still under way: it has no use any more. What it has used is in the results."""

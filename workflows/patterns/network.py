@@ -55,4 +55,6 @@ async def _work(work: PatternWork[NetworkNode]) -> JsonValue:
         await Peers(work, exchange).work()
         return await output_of(work, exchange)
     finally:
+        if work.so_far is None:
+            work.so_far = [event.payload for event in exchange.undelivered]
         work.frame.note_events(exchange.memory.reports(work.frame.path))

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue, TypeAdapter, ValidationError
 
     from activities.contracts.failures import FailureKind
-    from activities.errors import ContractViolated
+    from activities.errors import ConfigurationInvalid, ContractViolated
     from workflows.contracts import RunResult, RunStatus
     from workflows.failures import failure_of
     from workflows.pattern_work import Ask, PartFailed, PatternWork
@@ -28,11 +28,14 @@ async def graph_of(work: PatternWork[PlanNode]) -> tuple[PlanTask, ...]:
     """The tasks, all of which can run.
 
     Raises:
+        ConfigurationInvalid: the team's own cannot be carried out, and was not checked.
         PartFailed: the planner failed, or its last graph cannot be carried out.
         CancelledError: the run was stopped.
     """
     node = work.node
     if node.tasks:
+        for wrong in problems(node.tasks, node.executors, node.outputs):  # tasks in a circle would wait for ever
+            raise ConfigurationInvalid(f"the plan {node.name!r}: {wrong.message}", fix=wrong.fix)
         return node.tasks
     prompt = prompts.for_planner(work.goal, node.executors, node.max_tasks, node.outputs)
     ask = Ask(prompt=prompt, given=work.given, key="planner", commits=False)

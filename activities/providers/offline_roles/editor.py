@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.offline_criteria import MAX_CRITERIA, Check, read_criterion, read_problem
+from activities.providers.offline_criteria import Check
+from activities.providers.offline_criteria_words import MAX_CRITERIA, read_criterion, read_problem
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_reading import NOTHING

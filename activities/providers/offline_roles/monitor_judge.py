@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.offline_criteria import Check, What, kind_of, read_criterion, shortened, units
+from activities.providers.offline_criteria import Check, What, kind_of, shortened, units
+from activities.providers.offline_criteria_words import read_criterion
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_roles.base import Blind, Request

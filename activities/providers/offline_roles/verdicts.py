@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from activities.providers.offline_criteria import read_criterion
+from activities.providers.offline_criteria_words import read_criterion
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_material import as_value, plain_text
 from activities.providers.offline_reading import NOTHING
