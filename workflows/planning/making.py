@@ -34,8 +34,8 @@ async def graph_of(work: PatternWork[PlanNode]) -> tuple[PlanTask, ...]:
     """
     node = work.node
     if node.tasks:
-        for wrong in problems(node.tasks, node.executors, node.outputs):  # tasks in a circle would wait for ever
-            raise ConfigurationInvalid(f"the plan {node.name!r}: {wrong.message}", fix=wrong.fix)
+        for problem in problems(node.tasks, node.executors, node.outputs):  # tasks in a circle would wait for ever
+            raise ConfigurationInvalid(f"the plan {node.name!r}: {problem.message}", fix=problem.fix)
         return node.tasks
     prompt = prompts.for_planner(work.goal, node.executors, node.max_tasks, node.outputs)
     ask = Ask(prompt=prompt, given=work.given, key="planner", commits=False)
