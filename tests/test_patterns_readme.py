@@ -111,7 +111,9 @@ def test_every_pattern_has_an_example_a_command_and_a_row() -> None:
 
 def test_both_guides_say_the_same() -> None:
     here = [[re.sub(r"\[(`\w+`)\]\(\S+\)", r"\1", row[0]), *row[1:5]] for row in _guide(PATTERNS)]
-    there = [[re.sub(r"\[(`\w+`)\]\(\S+\)", r"\1", row[0]), *row[1:]] for row in _guide(section_of(README, "Which pattern?"))]
+    there = [
+        [re.sub(r"\[(`\w+`)\]\(\S+\)", r"\1", row[0]), *row[1:]] for row in _guide(section_of(README, "Which pattern?"))
+    ]
     assert here == there
 
 
@@ -125,4 +127,6 @@ def test_the_ready_teams_that_it_names_are_there_and_have_that_pattern() -> None
 
 def _guide(text: str) -> list[list[str]]:
     """The rows of the table of patterns."""
-    return [row for row in rows(text) if len(row) >= 5 and row[0] not in {"pattern", "---"} and not row[0].startswith("--")]
+    return [
+        row for row in rows(text) if len(row) >= 5 and row[0] not in {"pattern", "---"} and not row[0].startswith("--")
+    ]

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from activities.tools.base import Tool, collect_tools
 from scripts.cli import build_app
 from scripts.team_tree import TeamTree
+from tests.support.readme import README, ROOT, blocks_of, rows, section_of
 from workers.checks.inspection import Inspection, inspect_team
 from workers.deployment import load_tools
 from workers.policy import load_policy
@@ -20,30 +21,20 @@ from workers.team_check import check_parts, complete
 from workers.team_file import load_team
 from workflows.teams.tree import NODE_KINDS, Fallback, Node, NodeBase, PipelineNode, TeamSpec
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-
 
 def section(title: str, level: str = "##") -> str:
     """The text below a heading, up to the next of its level."""
-    found = README.partition(f"\n{level} {title}\n")[2].partition(f"\n{level} ")[0]
-    assert found, f"there is no section {title!r}"
-    return found
+    return section_of(README, title, level)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return blocks_of(text, language)
 
 
 def whole_teams() -> dict[str, str]:
     """Name to text; the one of "Writing your own pattern" has a test that follows it literally."""
     text = README.replace(section("Writing your own pattern"), "")
     return {match[1]: block for block in blocks("yaml", text) if (match := re.search(r"(?m)^team: (\S+)$", block))}
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of the tables of a section, without their heads."""
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
 
 
 def in_code(cell: str) -> Any:
@@ -98,10 +89,9 @@ def test_the_tables_of_nodes_fields_and_fallbacks_are_complete_and_valid() -> No
     assert kinds == {"agent", "tier", "person", "constant", "skip"}
 
 
-def test_the_supervisor_is_one() -> None:
-    (text,) = blocks("yaml", section("A supervisor"))
-    made = TypeAdapter[Any](Node).validate_python(yaml.safe_load(text)["root"], extra="forbid")
-    assert made.kind == "supervisor"
+def test_the_ready_teams_are_all_in_the_table() -> None:
+    told = {row[0].strip("`") for row in rows(section("Teams that are there")) if row[0].startswith("`")}
+    assert told == {f"scripts/teams/{file.name}" for file in (ROOT / "scripts" / "teams").glob("*.yaml")}
 
 
 def test_the_check_says_what_the_readme_shows(tmp_path: Path, offline: Settings, own_tools: dict[str, Tool]) -> None:

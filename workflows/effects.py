@@ -77,10 +77,11 @@ def noting_effect(
             frame.note(done=[report.model_copy(update={"reason": failure.message, "undo": failure.undo})])
         raise
     finally:
-        late = workflow.time() - (end() or workflow.time())
-        if request.call.tool in plan.once and late > LATE_SECONDS:
-            said = f"{step.path} ended {late:.0f} s after its time: {request.call.tool} is called at most once, and was let to its end"
-            frame.note(notes=[said])
+        if workflow.in_workflow():  # not thrown away with a workflow that a worker forgets
+            late = workflow.time() - (end() or workflow.time())
+            if request.call.tool in plan.once and late > LATE_SECONDS:
+                said = f"{step.path} ended {late:.0f} s after its time: {request.call.tool} is called at most once, and was let to its end"
+                frame.note(notes=[said])
 
 
 def _answered(

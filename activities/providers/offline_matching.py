@@ -1,5 +1,6 @@
 """Which of several described things a text speaks of: destinations of a router, executors of a plan, labels of a batch."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ NO_LIKENESS = 0.1
 """Confidence of a choice that nothing speaks for."""
 MAX_NAMED = 4
 """Words that a reason names."""
+_COLUMN = re.compile(r"(?:^|;)\s*[^:;\n]{1,60}:(?=\s|$)")
 _TELLING = frozenset({"would", "could", "want", "wants", "need", "needs", "how", "please", "thank"})
 _QUESTIONS = frozenset({"question", "questions", "ask", "asks", "asked", "asking"})
 _REST = frozenset({"other", "others", "else", "rest", "none", "unknown", "unclear", "misc", "miscellaneous", "general"})
@@ -38,6 +40,8 @@ def choose(described: Mapping[str, str], text: str) -> Choice:
         described: at least one name with its description, which may be empty.
         text: what it is about.
     """
+    if len(_COLUMN.findall(text)) > 1:
+        text = _COLUMN.sub("; ", text)  # the names of a row's columns stand in every row
     said = spoken(text)
     carrying = content_roots(text)
     there = {one: word for word in reversed(said) if (one := root(word)) in carrying}

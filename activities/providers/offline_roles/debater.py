@@ -25,6 +25,8 @@ BY_ROLE = 0.5
 """How much a sentence gains that speaks of what the debater's own instructions name."""
 NEARLY = 0.9
 """Against the best sentence on the question, one that also names what the debater looks at."""
+NAMES = 0.3
+"""The part of a question's words that such a sentence names."""
 ONE_REASON = 0.35
 """Doubt that one sentence leaves; with each further one it is that much less."""
 MAX_REASONS, MAX_REASON, MAX_POSITION, MAX_READ = 3, 500, 300, 12
@@ -194,7 +196,7 @@ def of_interest(
         for sentence in sentences(document.text, document.path, document.columns):
             quote = document.text[sentence.start : sentence.end]
             said = {root(word) for word in spoken(quote)}
-            if said & asked and said & interest and quote not in quotes:
+            if len(said & asked) >= NAMES * len(asked) > 0 and said & interest and quote not in quotes:
                 line = document.line + document.text.count("\n", 0, sentence.start)
                 covered = round(len(said & asked) / len(asked), 2)
                 item = Evidence(quote, document.path, line, NEARLY * top, covered, page=document.page)
