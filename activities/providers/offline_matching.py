@@ -62,7 +62,7 @@ def choose(described: Mapping[str, str], text: str) -> Choice:
             shared[name].append(phrase)
     best = max(scores, key=lambda name: scores[name])
     if not scores[best]:
-        rest = [name for name, description in described.items() if _is_rest(name, description)]
+        rest = [name for name, description in described.items() if is_rest(name, description)]
         return Choice(rest[0] if rest else best, NO_LIKENESS, ())
     second = max((score for name, score in scores.items() if name != best), default=0.0)
     sure = scores[best] / (scores[best] + second) * (1 - ONE_WORD / len(shared[best]))
@@ -107,5 +107,6 @@ def _phrases(described: str, text: str) -> list[str]:
     return [*dict.fromkeys(found), *marked]
 
 
-def _is_rest(name: str, description: str) -> bool:
+def is_rest(name: str, description: str) -> bool:
+    """Whether something is for what belongs nowhere else."""
     return bool(_REST & {*words(name), *words(description)[:3]})

@@ -9,7 +9,7 @@ from typing import Any
 from activities.outputs import first_match
 from activities.providers.offline_evidence import Evidence
 from activities.providers.offline_labels import closest
-from activities.providers.offline_matching import choose
+from activities.providers.offline_matching import choose, is_rest
 from activities.providers.offline_reading import NOTHING
 from activities.providers.offline_remarks import sentence_for
 from activities.providers.offline_writer import title_of
@@ -149,7 +149,7 @@ def labels(values: list[Any], slot: Slot) -> Iterator[Any]:
         yield None
     if len(told := {label: slot.told.get(label, "") for label in spoken}) > 1 and any(told.values()):
         choice = choose(told, slot.given or slot.subject)
-        if choice.said:
+        if choice.said or is_rest(choice.name, told[choice.name]):
             yield choice.name
     if spoken:
         text = " ".join([slot.subject, *(item.plain for item in slot.evidence[:1])])

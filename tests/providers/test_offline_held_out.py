@@ -53,6 +53,7 @@ KINDS = {
         ("My neighbour suggests a second gate", "idea"),
         ("Do I turn the wheel to the left?", "ask"),
         ("Blue skies over the valley.", "other"),
+        ("Question: 3 March; Change: 14.00; Used by: Ann", "other"),
     ],
 )
 def test_wishes_and_questions_are_told_by_small_words_and_marks(text: str, label: str) -> None:

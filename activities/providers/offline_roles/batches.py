@@ -16,6 +16,7 @@ from activities.providers.offline_schema import Material, fill
 from activities.providers.offline_sections import described
 
 MAX_ITEMS = 100
+_PLACES = frozenset({"source", "citation", "path", "file", "line", "page"})
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ def items_in(request: Request) -> Iterator[tuple[str, str]]:
         name = str(each["item_id"])
         if name not in seen and len(seen) < MAX_ITEMS:
             seen.add(name)
-            rest = {key: value for key, value in each.items() if key != "item_id"}
-            yield name, plain_text(rest)
+            item = each.get("item", {key: value for key, value in each.items() if key != "item_id"})
+            if isinstance(item, dict):  # where it stands says nothing of it
+                item = {key: value for key, value in item.items() if key not in _PLACES} or item
+            yield name, plain_text(item)
 
 
 def _with_ids(value: Any) -> Iterator[dict[str, Any]]:
