@@ -130,3 +130,18 @@ def _guide(text: str) -> list[list[str]]:
     return [
         row for row in rows(text) if len(row) >= 5 and row[0] not in {"pattern", "---"} and not row[0].startswith("--")
     ]
+
+
+@pytest.mark.parametrize("file", ["README.md", "workers/README.md", "workflows/patterns/README.md"])
+def test_links_lead_somewhere(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (ROOT / file).parent / path if path else ROOT / file
+        assert target.exists(), link
+        if anchor:
+            heads = re.findall(r"(?m)^#+ (.*)$", target.read_text(encoding="utf-8"))
+            assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}, link

@@ -22,8 +22,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.agent_tools import ToolCalls
     from workflows.agent_work import AgentWork
     from workflows.contracts import AgentState
-    from workflows.monitored import review_answer
-    from workflows.monitoring import Reviewed, monitors_of
+    from workflows.reviewing.places import review_answer
+    from workflows.reviewing.review import Reviewed, monitors_of
 
 _problems = TypeAdapter(list[str])
 

@@ -18,10 +18,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.effects import noting_effect
     from workflows.failures import failure_of
     from workflows.gate import through_the_gate
-    from workflows.monitored import refused_transfer
     from workflows.paid_tools import paid
     from workflows.platform_tools import answered_here
     from workflows.policies import TOOL_ATTEMPTS
+    from workflows.reviewing.places import refused_transfer
     from workflows.transfers import Transfer, refused_call
 
 MAX_ARTIFACTS = 1000

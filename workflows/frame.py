@@ -22,8 +22,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.clock import Clock
     from workflows.contracts import AgentState, DecisionReport, RunInput, RunResult, Task
     from workflows.deadlines import end_of_run
-    from workflows.monitor_judges import RunJudge
     from workflows.progress import Board
+    from workflows.reviewing.judges import RunJudge
     from workflows.run_state import RunState
     from workflows.step_context import StepContext
     from workflows.teams.tree import MonitorNode, node_name

@@ -1,7 +1,7 @@
 """The gate as a workflow sees it: the activity decides right before the effect; here its decision is acted on.
 
 One decision point, one vocabulary: ``proceed | edit | block | ask | halt`` (design, section 4). Monitors decide before a
-call is sent (``workflows.monitoring``). A call that is simply let through costs nothing. ``ask`` opens a human task and sends the call again with the person's approval, which the activity
+call is sent (``workflows.reviewing.review``). A call that is simply let through costs nothing. ``ask`` opens a human task and sends the call again with the person's approval, which the activity
 looks at once more: a person cannot exceed what grants and policy refuse.
 """
 
@@ -16,9 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import DeadlineExceeded, Halted
     from activities.records import call_hash
     from workflows.contracts import DecisionReport
-    from workflows.monitored import reviewed_call
-    from workflows.monitoring import shortened
     from workflows.people import ask_person
+    from workflows.reviewing.places import reviewed_call
+    from workflows.reviewing.review import shortened
     from workflows.step_context import StepContext
 
 Send = Callable[[ToolRequest], Awaitable[ToolResponse]]

@@ -14,10 +14,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.frame import Frame
     from workflows.handoffs import arrived, check_root
     from workflows.mcp import with_mcp_tools
-    from workflows.monitor_running import run_judge
     from workflows.nodes import in_place_of_root
     from workflows.progress import record_failure
     from workflows.results import cut_short, of_the_run
+    from workflows.reviewing.running import run_judge
     from workflows.stopped import STATE_QUERY, leave_behind, so_far
     from workflows.teams.tree import AgentNode, CallNode, PersonNode
 

@@ -29,11 +29,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fallbacks import at_breach, other_node, stands_in, told_why
     from workflows.frame import Frame
     from workflows.handoffs import handed_over, identity, not_taken, unanswered, with_cut
-    from workflows.monitor_bounds import asking_seconds, judges_of
-    from workflows.monitored import review_handoff
     from workflows.person_step import run_person
     from workflows.progress import AGENTS, PATTERN, TEAM, Row
     from workflows.results import OUTCOME, together
+    from workflows.reviewing.bounds import asking_seconds, judges_of
+    from workflows.reviewing.places import review_handoff
     from workflows.step_context import StepContext
     from workflows.teams.bounds import longest_seconds, once_tools, runs_inline
     from workflows.teams.patience import patience_seconds

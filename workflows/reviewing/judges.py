@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.records import request_hash
     from workflows.contracts import RunResult, RunStatus
     from workflows.failures import stop_if_requested
-    from workflows.monitor_rules import Proposed, Said, fits_names
+    from workflows.reviewing.rules import Proposed, Said, fits_names
     from workflows.step_context import StepContext
 
 MAX_JUDGED = 60_000

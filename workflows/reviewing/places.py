@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.profile import OutputContract
     from activities.errors import HandoffRejected, NotAllowed
     from workflows.contracts import Task
-    from workflows.monitor_rules import Proposed, read
-    from workflows.monitoring import Reviewed, monitors_of, review, was_reviewed
+    from workflows.reviewing.review import Reviewed, monitors_of, review, was_reviewed
+    from workflows.reviewing.rules import Proposed, read
     from workflows.step_context import StepContext
     from workflows.teams.tree import MonitorNode, Node, node_name
     from workflows.transfers import Transfer

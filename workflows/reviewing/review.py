@@ -18,10 +18,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.monitors import ActionKind, MonitorSpec
     from activities.errors import Halted
     from workflows.contracts import DecisionReport
-    from workflows.monitor_asking import ask_about
-    from workflows.monitor_judges import judged
-    from workflows.monitor_rules import Proposed, Said, by_rules, digest_of, looks_at, strictest
     from workflows.needs import as_text
+    from workflows.reviewing.asking import ask_about
+    from workflows.reviewing.judges import judged
+    from workflows.reviewing.rules import Proposed, Said, by_rules, digest_of, looks_at, strictest
     from workflows.step_context import StepContext
 
 MAX_SHOWN = 200

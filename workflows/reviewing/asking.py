@@ -12,8 +12,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.people import Choice, HumanDecision, HumanTask, ProposedAction
     from activities.errors import DeadlineExceeded
     from workflows.contracts import DecisionReport
-    from workflows.monitor_rules import Proposed, Said, read
     from workflows.people import ask_person
+    from workflows.reviewing.rules import Proposed, Said, read
     from workflows.step_context import StepContext
 
 _VERDICTS = {Choice.APPROVE: Verdict.PROCEED, Choice.EDIT: Verdict.EDIT}
