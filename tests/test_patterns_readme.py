@@ -31,7 +31,7 @@ SAID = {
     "verdict": "'position': 'no'",
     "survey": "Ada Brandt",
     "outgoing": "[withheld]",
-    "watch": "Jon Weir",
+    "enquiries": "Jon Weir",
 }
 """Team to what stands in its output on the goal of its command."""
 LOG = {

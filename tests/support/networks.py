@@ -1,5 +1,6 @@
 """Networks for tests: peers that are agents, and a model that plays each by a function of the event that it gets."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -7,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.providers.base import ProviderAnswer, ProviderCall
+from tests.conftest import Bench
 from tests.support.scripted import Script, says_json
+from workers.runs import RunHandle
+from workflows.contracts import RunResult
 from workflows.teams.tree import TeamSpec
 
 LIMITS = {"model_calls": 4, "turns": 3, "tool_calls": 2}
@@ -93,6 +97,18 @@ def network(
     return TeamSpec.model_validate(
         {"team": "t", "agents": agents, "root": wrap(root) if wrap else root}, extra="forbid"
     )
+
+
+def steps(result: RunResult) -> set[str]:
+    return {step.step for step in result.steps}
+
+
+async def until_closed(bench: Bench, handle: RunHandle) -> None:
+    """Nothing of the run is open; visibility follows."""
+    query = f'WorkflowId STARTS_WITH "{handle.id}" AND ExecutionStatus = "Running"'
+    async with asyncio.timeout(10):
+        while (await bench.deployment.client.count_workflows(query)).count:
+            await asyncio.sleep(0.05)
 
 
 def _value(text: str) -> Any:
