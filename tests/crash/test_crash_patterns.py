@@ -89,7 +89,9 @@ async def all_patterns(sweep: Sweep, point: str) -> tuple[dict[str, RunResult], 
 
 
 @pytest.fixture(scope="module")
-async def whole(deployment: Deployment, server: ServerInfo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunResult]:
+async def whole(
+    deployment: Deployment, server: ServerInfo, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, RunResult]:
     """Every pattern's result where nothing dies."""
     results, effects = await all_patterns(sweep_of(deployment, server, tmp_path_factory.mktemp("whole")), "none")
     assert {kind: (result.status, result.failure) for kind, result in results.items()} == dict.fromkeys(

@@ -32,7 +32,9 @@ def fan(*branches: str, **node: Any) -> dict[str, Any]:
 def team(root: dict[str, Any]) -> TeamSpec:
     """A team of this tree, with all agents that it names."""
     names = dict.fromkeys(re.findall(r'"agent": "(\w+)"', json.dumps(root)))
-    agents = {name: {"instructions": f"You are {name}.", "limits": {"model_calls": 3, "tool_calls": 0}} for name in names}
+    agents = {
+        name: {"instructions": f"You are {name}.", "limits": {"model_calls": 3, "tool_calls": 0}} for name in names
+    }
     return TeamSpec.model_validate({"team": "t", "agents": agents, "root": root}, extra="forbid")
 
 
