@@ -49,16 +49,24 @@ def at_breach(node: Node, account: Account, end: float | None, failed: RunResult
 def other_node(node: Node, failed: RunResult) -> Node | None:
     """The node that stands in for one that failed; ``None``: none is declared, or none may.
 
-    After an effect nobody makes the attempt again, neither another agent nor another tier: only a person, who can look.
+    After an effect, or what may have been one, nobody makes the attempt again, neither another agent nor another tier: only
+    a person, who can look.
     """
     if _is_halted(failed):
         return None
+    again = not failed.effects and not is_unknown(failed)
     match node.fallback:
-        case TierFallback(tier=tier) if isinstance(node, AgentNode) and not failed.effects:
+        case TierFallback(tier=tier) if isinstance(node, AgentNode) and again:
             return on_tier(node, tier)
-        case NodeBase() as other if isinstance(other, PersonNode) or not failed.effects:
+        case NodeBase() as other if isinstance(other, PersonNode) or again:
             return other
     return None
+
+
+def is_unknown(result: RunResult) -> bool:
+    """Whether nobody knows what a step has done: it is not made again, and nothing is gone on with until somebody looked."""
+    failure = result.failure if result.status is RunStatus.FAILED else None
+    return failure is not None and failure.kind is FailureKind.OUTCOME_UNKNOWN
 
 
 def told_why(task: Task, node: Node, failed: RunResult) -> Task:
@@ -70,8 +78,8 @@ def told_why(task: Task, node: Node, failed: RunResult) -> Task:
 
 
 def stands_in(step: StepContext, node: Node, failed: RunResult) -> RunResult:
-    """The result that a constant or a skip makes of a failed one; the failed one where neither is declared."""
-    if failed.status is not RunStatus.FAILED or _is_halted(failed):
+    """The result that a constant or a skip makes of a failed one; the failed one where neither is declared, or neither may."""
+    if failed.status is not RunStatus.FAILED or _is_halted(failed) or is_unknown(failed):
         return failed
     why, key = failed.failure.message if failed.failure else "it failed", node_key(node)
     match node.fallback:

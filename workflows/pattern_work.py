@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.base import Schema
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import ThreadRef
+    from activities.contracts.people import Choice
     from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, OstinatoError
     from activities.input_contracts import input_problems
     from workflows import lifecycle
@@ -23,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
     from workflows.deadlines import within
     from workflows.failures import failure_of, stop_if_requested
-    from workflows.fallbacks import MAX_REASONS
+    from workflows.fallbacks import MAX_REASONS, is_unknown
     from workflows.frame import Frame
     from workflows.nodes import committed, run_node
     from workflows.progress import is_long
@@ -35,6 +36,8 @@ with workflow.unsafe.imports_passed_through():
 N = TypeVar("N", bound=PatternBase)
 T = TypeVar("T")
 
+_OF_SOMETHING = frozenset({Choice.APPROVE, Choice.EDIT})
+"""What can be said of something only."""
 NOT_TO_PEOPLE = frozenset({FailureKind.HALTED, FailureKind.CANCELLED})
 """Failures after which nobody is asked."""
 
@@ -98,6 +101,8 @@ async def carry_out(
         output, failure = None, None
         try:
             output = await body(work)
+            if work.unknown:
+                raise work.unknown
         except PartFailed as failed:
             failure = failed.result.failure
         except OstinatoError as error:
@@ -133,6 +138,8 @@ class PatternWork(Generic[N]):
         """What it did without by its own rule: named as missing too, and no worse for it."""
         self.so_far: JsonValue = None
         """What there is, should it fail now."""
+        self.unknown: PartFailed | None = None
+        """A part of which nobody knows what it has done: the pattern fails with it, whatever else it comes to."""
         self._inline = inline_places(frame.run.team, node)
 
     @property
@@ -170,20 +177,42 @@ class PatternWork(Generic[N]):
             place: which part, by its place.
             step: the step's name, unlike that of any other step of this pattern, and the same in every re-run.
             ask: what it is to do; the goal where absent.
-            escalate: ``False``: what became of it is the pattern's affair.
+            escalate: ``False``: what became of it is the pattern's affair, unless that is unknown.
+
+        Raises:
+            PartFailed: nobody knows what it has done, and no person has looked. No pattern goes on without such a part.
+            CancelledError: the run was stopped.
+        """
+        ask = ask or Ask()
+        result = await self.attempt(place, step, ask)
+        if (result.status is RunStatus.FAILED and escalate) or is_unknown(result):
+            result = await self.escalated(place, step, ask, result)
+        return self.known(result)
+
+    def known(self, result: RunResult) -> RunResult:
+        """The result, where it is known what became of the step: for patterns that put an ``attempt`` to people themselves.
+
+        Raises:
+            PartFailed: it is not, and the pattern ends with that.
+        """
+        if is_unknown(result):
+            self.unknown = self.unknown or PartFailed(result)
+            raise self.unknown
+        return result
+
+    async def attempt(self, place: str, step: str, ask: "Ask") -> RunResult:
+        """As ``run``, whatever becomes of it: nobody is asked.
 
         Raises:
             CancelledError: the run was stopped.
         """
-        ask, part = ask or Ask(), self.parts[place]
+        part = self.parts[place]
         node = answering(ask.node or part.node, part)
         task = within(self._task(step, ask), self.deadline)
         self.missing += unread(node, ask.given)
         context = replace(self.frame.step(step), accept=_both(part, ask.accept), commits=ask.commits)
         result = await run_node(context, node, task, inline=place in self._inline)
         self.results.append(result)
-        if result.status is RunStatus.FAILED and escalate:
-            return await self.escalated(place, step, ask, result)
         return result
 
     async def answer(self, place: str, step: str, ask: "Ask | None" = None) -> JsonValue:
@@ -258,16 +287,26 @@ class PatternWork(Generic[N]):
     async def asked(self, step: str, ask: "Ask", answers: Schema | None = None) -> RunResult | None:
         """As ``decided``; a no is the failed result, and nothing means that nobody was asked, or was left out.
 
+        Where there is nothing to look at, there is nothing to approve or to edit: the person is asked for an answer.
+
         Raises:
             CancelledError: the run was stopped.
         """
-        if self.node.escalate is None:
+        person = self.node.escalate
+        if person is None:
             return None
-        said = await self._person(step, ask, Part("escalate", self.node.escalate, answers=answers))
+        if ask.given is None and not _OF_SOMETHING.isdisjoint(person.choices):
+            left = tuple(choice for choice in person.choices if choice not in _OF_SOMETHING)
+            choices = left if Choice.ANSWER in left else (Choice.ANSWER, *left)
+            person = person.model_copy(update={"choices": choices})
+            ask = replace(ask, reasons=(*ask.reasons, "there is nothing to approve or to edit: an answer is asked for"))
+        said = await self._person(step, ask, Part("escalate", person, answers=answers), person)
         return None if said and said.status is RunStatus.PARTIAL and said.output is None else said
 
-    async def _person(self, step: str, ask: "Ask", part: Part) -> RunResult | None:
-        person = self.node.escalate
+    async def _person(
+        self, step: str, ask: "Ask", part: Part, person: PersonNode | None = None
+    ) -> RunResult | None:
+        person = person or self.node.escalate
         if person is None or self.is_late or self.frame.halted:
             return None
         why = ask.reasons[-1] if ask.reasons else "nobody else can decide"

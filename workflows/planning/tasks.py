@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail
     from activities.errors import ContractViolated, OstinatoError
     from workflows.contracts import RunResult, RunStatus
+    from workflows.fallbacks import is_unknown
     from workflows.pattern_work import NOT_TO_PEOPLE, Ask, PartFailed, PatternWork
     from workflows.planning import prompts
     from workflows.planning.judging import judged
@@ -139,7 +140,7 @@ class Tasks:
     @property
     def _leaves_off(self) -> bool:
         """Whether what is left is for the next execution; each begins at least one task."""
-        return self._begun > 0 and self._work.is_long and not self._work.frame.halted
+        return self._work.unknown is not None or (self._begun > 0 and self._work.is_long) and not self._work.frame.halted
 
     @property
     def _unpaid(self) -> bool:
@@ -156,16 +157,16 @@ class Tasks:
         for number, executor in enumerate(executors, 1):
             place, step = f"executors.{executor}.node", f"task-{task.task_id}" + (f".{number}" if number > 1 else "")
             ask = self._ask(task, executor, lacking, why)
-            result = await work.run(place, step, ask, escalate=False)
+            result = await work.attempt(place, step, ask)
             if result.status is not RunStatus.FAILED:
                 result = await judged(work, task, number, result)
             if result.status is not RunStatus.FAILED:
                 return work.commit(place, step, ask, result)
             why = result.failure.message if result.failure else "it failed"
-            if number == len(executors) or work.is_late or _is_final(result):
+            if number == len(executors) or work.is_late or _is_final(result) or is_unknown(result):
                 break
             work.frame.decide(f"{task.task_id} failed with {executor}, {task.fallback} does it: {why}")
-        return await work.escalated(place, step, ask, result)
+        return work.known(await work.escalated(place, step, ask, result))
 
     def _ask(self, task: PlanTask, executor: str, lacking: dict[str, str], why: str) -> Ask:
         """What an executor is told and may name: its own task, and what came of those that this one comes after."""

@@ -58,9 +58,7 @@ class Dispatcher:
                 return
             number = len(subtask.tries) + 1
             step = subtask.subtask_id if number == 1 else f"{subtask.subtask_id}/{number}"
-            result = await self._work.run(
-                self._place(worker_type), step, self._ask(subtask, worker_type), escalate=False
-            )
+            result = await self._work.attempt(self._place(worker_type), step, self._ask(subtask, worker_type))
             if result.status is not RunStatus.FAILED:
                 subtask.done(worker_type, result)
                 return
@@ -76,13 +74,16 @@ class Dispatcher:
 
     async def _escalate(self, subtask: Subtask) -> None:
         """Let a person do what every worker failed of. What was not even begun in time is not begun by a person either."""
-        person = self._work.node.escalate
-        if person is None or not subtask.tries:
+        if not subtask.tries:
             return
-        failed = subtask.tries[-1]
+        failed, person = subtask.tries[-1], self._work.node.escalate
+        if person is None:
+            self._work.known(failed)
+            return
         reasons = (subtask.reason[:1000],) if failed.effects else ()
         ask = replace(self._ask(subtask, subtask.spec.type), reasons=reasons)
         said = await self._work.escalated(self._place(subtask.spec.type), subtask.subtask_id, ask, failed)
+        self._work.known(said)
         if said is not failed:
             subtask.done(person.name, said)
 
