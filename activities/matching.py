@@ -3,17 +3,81 @@
 It is Rust's, which pydantic brings. It only says whether a pattern occurs: where, is found by asking it about parts.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from pydantic_core import SchemaError, core_schema
 from pydantic_core import SchemaValidator as Matcher
 
-LONGEST_MATCH = 256
+LONGEST_MATCH = 128
 """Characters of the longest piece that is redacted as one; a longer one is redacted in pieces."""
-MAX_PIECES = 500
-"""Pieces of one value that are redacted: 0.2 ms each."""
+MAX_EFFORT = 25_000_000
+"""Looks of one review, each at most 15 ns: 0.4 s, of the 2 s after which a worker gives a workflow task up."""
+_ONE_LOOK = 100
+"""What asking once costs, however short the text: up to 1 us."""
+_SHORT_LOOK = 40
+"""The same where one short text after the other is asked about: the engine knows its way."""
+_FIRST_WINDOW = 512
+_TOKEN = re.compile(r"\\(?:[pPx]\{[^}]*\}|.)|\[(?:\\.|[^\]\\])+\]|\{(\d+),?(\d*)\}|.", re.DOTALL)
+
+
+class TooMuch(Exception):
+    """A value is too long to be looked at for all that is looked for."""
+
+
+class Effort:
+    """What one review may still look at: characters, times the places of the patterns that they are held against."""
+
+    def __init__(self) -> None:
+        self.left = MAX_EFFORT
+
+    @property
+    def spent(self) -> int:
+        """What it has looked at."""
+        return MAX_EFFORT - self.left
+
+    def scan(self, pattern: str, text: str) -> None:
+        """Pay for holding a text against a pattern.
+
+        Raises:
+            TooMuch: there is too much to look at.
+        """
+        self.spend(_ONE_LOOK + len(text) * width(pattern))
+
+    def spend(self, looks: int) -> None:
+        """Pay for looks.
+
+        Raises:
+            TooMuch: there is too much to look at.
+        """
+        self.left -= looks
+        if self.left < 0:
+            raise TooMuch
+
+
+@lru_cache(maxsize=1000)
+def width(pattern: str) -> int:
+    """Places of a pattern, its counted repetitions written out: what one character costs at most, in looks."""
+    open_, last = [0], 0
+    for token in _TOKEN.finditer(pattern):
+        match token[0]:
+            case "(":
+                open_.append(0)
+            case ")" if len(open_) > 1:
+                last = open_.pop()
+                open_[-1] += last
+            case "?" | "*" | "+" | "|":
+                pass
+            case _ if token[1]:
+                times = max(int(token[1]), int(token[2] or 1), 1)
+                open_[-1] += last * (times - 1)
+                last *= times
+            case _:
+                last = 1
+                open_[-1] += 1
+    return max(1, sum(open_))
 
 
 @lru_cache(maxsize=1000)
@@ -37,16 +101,23 @@ def holds(found: Matcher | str, text: str) -> bool:
     if isinstance(found, str):
         return False
     try:
-        found.validate_python(text)
-    except (ValidationError, UnicodeError):
+        return found.isinstance_python(text)
+    except UnicodeError:
         return False
-    return True
 
 
-def occurs(pattern: str, value: JsonValue) -> bool:
-    """Whether a pattern occurs in one of the texts, names or numbers of a value."""
+def occurs(pattern: str, value: JsonValue, effort: Effort) -> bool:
+    """Whether a pattern occurs in one of the texts, names or numbers of a value.
+
+    Raises:
+        TooMuch: there is too much to look at.
+    """
     found = matcher(pattern, whole=False)
-    return any(holds(found, text) for text in texts(value))
+    for text in texts(value):
+        effort.scan(pattern, text)
+        if holds(found, text):
+            return True
+    return False
 
 
 def texts(value: JsonValue) -> Iterator[str]:
@@ -66,21 +137,24 @@ def texts(value: JsonValue) -> Iterator[str]:
                 yield repr(one)
 
 
-def redacted(pattern: str, value: JsonValue, instead: str) -> JsonValue:
+def redacted(pattern: str, value: JsonValue, instead: str, effort: Effort) -> JsonValue:
     """The value with everything in its texts that matches replaced. Names and numbers stay as they are.
 
     What cannot be redacted is left: whether the pattern still occurs is for the caller to ask (``occurs``). Parts are
     matched by themselves, so with a word's boundary in the pattern a little more may be taken than matches, and no less.
+
+    Raises:
+        TooMuch: there is too much to look at.
     """
-    return _Redaction(pattern, instead).of(value)
+    return _Redaction(pattern, instead, effort).of(value)
 
 
 class _Redaction:
-    """Of one value, so many pieces at most."""
+    """Of one value. A text is gone through once: a match costs what lies between it and the one before."""
 
-    def __init__(self, pattern: str, instead: str) -> None:
-        self._pattern, self._instead, self._left = pattern, instead, MAX_PIECES
-        self._found = matcher(pattern, whole=False)
+    def __init__(self, pattern: str, instead: str, effort: Effort) -> None:
+        self._pattern, self._instead, self._effort = pattern, instead, effort
+        self._found, self._whole = matcher(pattern, whole=False), matcher(pattern, whole=True)
 
     def of(self, value: JsonValue) -> JsonValue:
         match value:
@@ -94,39 +168,49 @@ class _Redaction:
                 return value
 
     def _without(self, text: str) -> str:
-        pieces = list[str]()
-        while self._left and holds(self._found, text):
-            start, end = _first(self._pattern, self._found, text)
-            if end == 0:
+        pieces, at = list[str](), 0
+        while (window := self._window(text, at)) is not None:
+            start, end = self._longest(text, at, *self._first(text, at, window))
+            if end == at:
                 break  # it matches an empty text: there is nothing to take out
-            pieces += text[:start], self._instead
-            text, self._left = text[end:], self._left - 1
-        return "".join((*pieces, text))
+            pieces += text[at:start], self._instead
+            at = end
+        return "".join((*pieces, text[at:]))
 
+    def _window(self, text: str, at: int) -> int | None:
+        """The end of a part from ``at`` on that has a match, at most twice as long as it has to be."""
+        if at == 0 and not self._occurs(text):
+            return None
+        size = _FIRST_WINDOW
+        while not self._occurs(text[at : at + size]):
+            if at + size >= len(text):
+                return None
+            size *= 2
+        return min(at + size, len(text))
 
-def _first(pattern: str, found: Matcher | str, text: str) -> tuple[int, int]:
-    """Where the first match begins, and where the longest one that begins there ends."""
-    low, high = 0, len(text)  # the shortest beginning of the text that has a match
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(found, text[:middle]) else (middle + 1, high)
-    end, low, high = low, 0, low  # the shortest end of that which has one
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(found, text[middle:end]) else (low, middle - 1)
-    return _longest(matcher(pattern, whole=True), text, low, end)
+    def _first(self, text: str, at: int, window: int) -> tuple[int, int]:
+        """The shortest beginning that has a match, and the shortest end of that which has one."""
+        low, high = at, window
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._occurs(text[at:middle]) else (middle + 1, high)
+        end, low, high = low, at, low
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self._occurs(text[middle:end]) else (low, middle - 1)
+        return low, end
 
+    def _longest(self, text: str, at: int, start: int, end: int) -> tuple[int, int]:
+        """The longest match around the shortest one, from ``at`` on."""
+        furthest, earliest = min(len(text), start + LONGEST_MATCH), max(at, end - LONGEST_MATCH)
+        self._effort.spend((furthest - end + start - earliest) * _SHORT_LOOK)
+        whole = self._whole
+        end = next((one for one in range(furthest, end, -1) if holds(whole, text[start:one])), end)
+        return next((one for one in range(earliest, start) if holds(whole, text[one:end])), start), end
 
-def _longest(whole: Matcher | str, text: str, start: int, end: int) -> tuple[int, int]:
-    """The longest match around the shortest one."""
-    for further in range(min(len(text), start + LONGEST_MATCH), end, -1):
-        if holds(whole, text[start:further]):
-            end = further
-            break
-    for earlier in range(max(0, end - LONGEST_MATCH), start):
-        if holds(whole, text[earlier:end]):
-            return earlier, end
-    return start, end
+    def _occurs(self, text: str) -> bool:
+        self._effort.scan(self._pattern, text)
+        return holds(self._found, text)
 
 
 def _made(pattern: str) -> Matcher:

@@ -9,12 +9,13 @@ from workers.checks.budgets import budgets
 from workers.checks.calls import calls
 from workers.checks.contracts import contracts
 from workers.checks.debate import debates
-from workers.checks.fan_out import fan_outs, races
+from workers.checks.fan_out import fan_outs
 from workers.checks.findings import At, Check, Finding, TeamView, Weight
 from workers.checks.hierarchies import hierarchies, secrets
 from workers.checks.monitors import monitors
 from workers.checks.names import looks, names
 from workers.checks.network import exchanges, networks
+from workers.checks.once import once
 from workers.checks.people import people
 from workers.checks.plan import plans
 from workers.checks.reach import reach
@@ -43,7 +44,7 @@ _SHAPE: tuple[Check, ...] = (
     roles,
 )
 """What the others build on."""
-_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, races, monitors, exchanges)
+_PARTS: tuple[Check, ...] = (tools, grants, calls, contracts, people, looks, reach, secrets, once, monitors, exchanges)
 
 
 def complete(team: TeamSpec) -> TeamSpec:

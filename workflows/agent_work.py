@@ -74,11 +74,12 @@ class AgentWork:
         try:
             yield
         finally:
-            self._asking -= 1
-            if not self._asking:
-                waited = workflow.time() - self._asking_since
-                self.update(waited_seconds=self.state.waited_seconds + waited)
-            self._rebound()
+            if workflow.in_workflow():  # not thrown away with a workflow that a worker forgets
+                self._asking -= 1
+                if not self._asking:
+                    waited = workflow.time() - self._asking_since
+                    self.update(waited_seconds=self.state.waited_seconds + waited)
+                self._rebound()
 
     def _rebound(self) -> None:
         if self.bound and not self.bound.expired():

@@ -14,9 +14,11 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.base import MAX_TEXT
-    from activities.contracts.similarity import Similarity
+    from activities.contracts.similarity import MAX_SAMPLE_BYTES, Similarity
+    from activities.vectors import sample
     from workflows.alike import groups
     from workflows.contracts import RunResult, RunStatus
+    from workflows.cutting import Shown, bounded, cut
     from workflows.needs import as_text
     from workflows.pattern_work import Ask, PatternWork
     from workflows.similarity import compare
@@ -26,6 +28,10 @@ PLACE = "comparer"
 """Where a pattern has the node that says it."""
 MAX_NUMBERED = MAX_TEXT // 2 // MAX_COMPARED
 """Characters of one answer that a comparer's prompt shows."""
+WINDOWS = 4
+LED_IN = 200
+"""Characters before the place where long answers begin to differ."""
+MAX_QUESTION = 16_000
 
 
 async def said_alike(
@@ -59,7 +65,9 @@ async def _told_apart(
 ) -> list[list[int]]:
     """Of different texts."""
     if PLACE in work.parts:
-        ask = Ask(_for_comparer(work.goal, texts), given=None, inputs={"input": work.given, "texts": list(texts)})
+        ask = Ask(
+            _for_comparer(work.goal, texts, number), given=None, inputs={"input": work.given, "texts": list(texts)}
+        )
         result = await work.run(PLACE, f"compare-{number}", ask, escalate=False)
         if result.status is not RunStatus.FAILED and isinstance(result.output, dict):
             return _read(result.output["groups"], len(texts))
@@ -67,6 +75,9 @@ async def _told_apart(
         compared = await compare(work.frame.step(), similarity, texts, number=number, end=work.deadline)
         work.results.append(compared.result)
         if compared.cosines:
+            if long := [place for place, text in enumerate(texts, 1) if sample(text) != text]:
+                said = f"of the answers {', '.join(map(str, long))} parts were compared in comparison {number}"
+                work.frame.note(notes=[f"{said}, evenly spread: they have more than {MAX_SAMPLE_BYTES:,} bytes"])
             return groups(compared.cosines, similarity.threshold)
         result = compared.result
     else:
@@ -94,9 +105,34 @@ def _read(said: JsonValue, count: int) -> list[list[int]]:
     return sorted([*found, *([index] for index in left)])
 
 
-def _for_comparer(goal: str, texts: Sequence[str]) -> str:
-    listed = "\n\n".join(f"{number}. {text[:MAX_NUMBERED]}" for number, text in enumerate(texts, 1))
-    return (
+def _for_comparer(goal: str, texts: Sequence[str], comparison: int) -> Shown:
+    each = [_windows(text, f"answer {place} of comparison {comparison}") for place, text in enumerate(_apart(texts), 1)]
+    listed = "\n\n".join(f"{place}. {text}" for place, text in enumerate(each, 1))
+    question = cut(goal, MAX_QUESTION, "the question")
+    return bounded(
         f"Which of these answers say the same, in whatever words? Answer with groups of their numbers.\n\n"
-        f"The question was: {goal[:16_000]}\n\nAnswers:\n{listed}"
+        f"The question was: {question}\n\nAnswers:\n{listed}",
+        question,
+        *each,
     )
+
+
+def _apart(texts: Sequence[str]) -> list[str]:
+    """The texts; where one is too long to be shown, without the beginning that all of them have."""
+    first, last = min(texts), max(texts)  # what these two begin with alike, all between them do
+    differs = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    same = next(differs, len(first)) - LED_IN
+    if same <= 0 or max(map(len, texts)) <= MAX_NUMBERED:
+        return list(texts)
+    return [f"[the first {same:,} characters are the same in all of them] {text[same:]}" for text in texts]
+
+
+def _windows(text: str, what: str) -> Shown:
+    """As much of a text as is shown: of a long one windows from its beginning to its end, as embeddings see it."""
+    if len(text) <= MAX_NUMBERED:
+        return Shown(text)
+    size = MAX_NUMBERED // WINDOWS
+    starts = [(len(text) - size) * number // (WINDOWS - 1) for number in range(WINDOWS)]
+    said = f"{WINDOWS} parts of {size:,} characters of the {len(text):,}"
+    shown = "\n[...]\n".join(text[start : start + size] for start in starts)
+    return Shown(f"[cut: {said}, evenly spread]\n{shown}", (f"{said} of {what}",))

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import AgentState, DecisionReport, RunInput, RunResult, Task
     from workflows.deadlines import end_of_run
     from workflows.progress import Board
+    from workflows.reviewing.effort import Looked
     from workflows.reviewing.judges import RunJudge
     from workflows.run_state import RunState
     from workflows.step_context import StepContext
@@ -73,6 +74,8 @@ class Frame:
     """What was done beside its steps, such as by judges: it belongs to no step's result, and is paid all the same."""
     run_judge: RunJudge | None = None
     """How an agent is let judge an action."""
+    looked: Looked = field(default_factory=Looked)
+    """What reviews have looked at."""
     unlisted: int = 0
     """Decisions that are not listed any more: the earliest of too many."""
 

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import DecisionReport
     from workflows.people import ask_person
     from workflows.reviewing.places import reviewed_call
-    from workflows.reviewing.review import shortened
+    from workflows.reviewing.rules import shortened
     from workflows.step_context import StepContext
 
 Send = Callable[[ToolRequest], Awaitable[ToolResponse]]

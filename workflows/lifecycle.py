@@ -49,6 +49,8 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
         if result.status is not RunStatus.FAILED and compensates():
             stop_if_requested()  # asked for during its last call: it was stopped too. Its parent stops what is nested.
     except (Exception, asyncio.CancelledError) as error:
+        if not workflow.in_workflow():
+            raise  # thrown away by a worker: it is no end
         stopped = workflow.cancellation_reason() is not None
         if isinstance(error, asyncio.CancelledError) and not stopped and not frame.halted:
             raise  # evicted from a worker's memory: it is no end
@@ -83,6 +85,6 @@ async def _worked(frame: Frame, work: Callable[[Frame], Awaitable[RunResult]]) -
             check_root(frame)
         return await work(frame)
     except Exception as error:
-        if workflow.cancellation_reason() is not None:
+        if not workflow.in_workflow() or workflow.cancellation_reason() is not None:
             raise
         return cut_short(frame, failure_of(error, agent="", step=frame.path))

@@ -211,7 +211,7 @@ async def _offer(step: StepContext, node: Node, task: Task, *, inline: bool) -> 
         task = task.model_copy(update={"punctual": True})
     try:
         task = handed_over(step, node, task)
-        if step.frame.task.monitors:
+        if step.frame.monitors:
             await review_handoff(step, node, task)
             task = within(task, task.handoff.deadline if task.handoff else None)  # a person may have been asked
     except HandoffRejected as error:

@@ -204,12 +204,16 @@ class PatternWork(Generic[N]):
         """As ``run``, whatever becomes of it: nobody is asked.
 
         Raises:
+            PartFailed: nobody knows what another part has done: nothing more is begun.
             CancelledError: the run was stopped.
         """
+        if self.unknown:
+            raise self.unknown
         part = self.parts[place]
         node = answering(ask.node or part.node, part)
         task = within(self._task(step, ask), self.deadline)
-        self.missing += unread(node, ask.given)
+        cuts = unread(node, ask.prompt or self.goal, ask.given)
+        self.missing += [line for line in cuts if line not in self.missing]
         context = replace(self.frame.step(step), accept=_both(part, ask.accept), commits=ask.commits)
         result = await run_node(context, node, task, inline=place in self._inline)
         self.results.append(result)
@@ -234,8 +238,8 @@ class PatternWork(Generic[N]):
     def _task(self, step: str, ask: "Ask") -> Task:
         prompt = ask.prompt or self.goal
         task = Task(
-            prompt=shown(prompt, ask.given),
-            goal=ask.goal or prompt,
+            prompt=str(shown(prompt, ask.given)),
+            goal=str(ask.goal or prompt),
             inputs={"input": ask.given, **ask.inputs},
             key=ask.key or (step if ask.commits else None),
             thread=ask.thread,
@@ -303,11 +307,9 @@ class PatternWork(Generic[N]):
         said = await self._person(step, ask, Part("escalate", person, answers=answers), person)
         return None if said and said.status is RunStatus.PARTIAL and said.output is None else said
 
-    async def _person(
-        self, step: str, ask: "Ask", part: Part, person: PersonNode | None = None
-    ) -> RunResult | None:
+    async def _person(self, step: str, ask: "Ask", part: Part, person: PersonNode | None = None) -> RunResult | None:
         person = person or self.node.escalate
-        if person is None or self.is_late or self.frame.halted:
+        if person is None or self.is_late or self.frame.halted or self.unknown:
             return None
         why = ask.reasons[-1] if ask.reasons else "nobody else can decide"
         self.frame.decide(f"{step}: {person.name} is asked, {why}")

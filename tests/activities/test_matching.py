@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.matching import MAX_PIECES, matcher, occurs, redacted, texts
+from activities.matching import Effort, TooMuch, matcher, occurs, redacted, texts, width
 
 MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
 
@@ -25,32 +25,37 @@ MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
     ],
 )
 def test_what_matches_is_taken_out_of_every_text(pattern: str, value: Any, left: Any) -> None:
-    assert redacted(pattern, value, "#") == left
+    assert redacted(pattern, value, "#", Effort()) == left
 
 
 def test_names_and_numbers_are_looked_at_and_stay() -> None:
     value: Any = {"ann@x.de": 41112222, "b": True, "c": None, "d": "\ud800"}
-    assert occurs(MAIL, value)
-    assert occurs("1111|2222", value)
-    assert not occurs("True|None", value)
-    assert redacted(MAIL, value, "#") == value
+    assert occurs(MAIL, value, Effort())
+    assert occurs("1111|2222", value, Effort())
+    assert not occurs("True|None", value, Effort())
+    assert redacted(MAIL, value, "#", Effort()) == value
     assert sorted(texts(value)) == ["41112222", "?", "ann@x.de", "b", "c", "d"]
 
 
 @given(st.text("ab@. 1", max_size=60), st.sampled_from([MAIL, "a+b", r"\d+", "(ab)+", "b.{2}a", r"@[^ ]*"]))
 def test_nothing_that_matches_is_left_and_nothing_else_is_taken(text: str, pattern: str) -> None:
-    left = redacted(pattern, text, "#")
+    left = redacted(pattern, text, "#", Effort())
     assert isinstance(left, str)
-    assert not occurs(pattern, left)
-    if not occurs(pattern, text):
+    assert not occurs(pattern, left, Effort())
+    if not occurs(pattern, text, Effort()):
         assert left == text
 
 
 def test_it_takes_no_longer_than_the_text_is() -> None:
     evil, long = r"(a+)+$", "a" * 200_000 + "b"
     began = time.perf_counter()
-    assert not occurs(evil, long)
-    many = " ".join(["a@b.de"] * 10 * MAX_PIECES)
-    assert occurs(MAIL, redacted(MAIL, many, "#"))  # more than are taken out: whoever asks learns of it
+    assert not occurs(evil, long, Effort())
+    many = " ".join(["a@b.de"] * 1000)
+    assert redacted(MAIL, many, "#", Effort()) == " ".join(["#"] * 1000)
+    with pytest.raises(TooMuch):
+        redacted(MAIL, many * 10, "#", Effort())
+    with pytest.raises(TooMuch):
+        occurs("a[ab]{400}c", "ab" * 100_000, Effort())
     assert time.perf_counter() - began < 1.5
+    assert width(r"(?:[ab]c\d{3}){2,4}|x?") >= 4 * 5 + 1
     assert isinstance(matcher("(?=a)", whole=False), str)

@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
 from activities.contracts.failures import FailureKind
 from activities.contracts.people import Choice, DecideRequest, HumanDecision
 from activities.errors import AuthenticationFailed
@@ -19,6 +22,7 @@ from workflows.teams.tree import TeamSpec
 
 YES_NO = ["yes", "no"]
 FAIL = "fail"
+BLANK = "  "
 FEE = "The fee is forty crowns for each ship that a pilot brings into the harbour"
 
 
@@ -169,6 +173,10 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
         "judgeless": {"a": ["yes"], "b": ["yes"], "c": ["yes"]},
         "late": {"a": ["yes", "yes"], "b": ["yes", "yes"], "c": ["no", "no"]},
         "stopped": {"a": ["yes"], "b": ["yes"], "c": ["yes"]},
+        "apart_agreed": {"a": ["yes"], "b": ["yes"], "c": ["yes"], "d": ["no"], "e": ["no"]},
+        "mixed": {"a": [FAIL], "b": ["abstain"]},
+        "kept": {"a": [FAIL, "yes"], "b": ["abstain", "yes"]},
+        "constant": {"a": ["yes"], "b": ["no"]},
     }
     reached, plays = asyncio.Event(), {case: play(who) for case, who in votes.items()}
     plays["late"] = hanging(plays["late"], "b", 2, asyncio.Event())
@@ -176,13 +184,17 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
     cases, seen = Cases(plays), dict[str, Any]()
     async with workers(cases) as bench:
 
-        async def run(case: str, spec: TeamSpec, *decisions: DecideRequest) -> RunResult:
-            handle = await bench.start(spec, f"[{case}] Is it so?")
+        async def run(case: str, spec: TeamSpec, *decisions: DecideRequest, **changes: Any) -> RunResult:
+            handle = await bench.start(spec, f"[{case}] Is it so?", **changes)
             for decision in decisions:
                 (task,) = await until_asked(bench.deployment.client, handle.id)
                 seen[case] = task
                 update = bench.deployment.client.get_workflow_handle(task.task_id)
-                await update.execute_update("decide", decision, result_type=HumanDecision)
+                if decision.answer == BLANK:
+                    with pytest.raises(WorkflowUpdateFailedError):
+                        await update.execute_update("decide", decision, result_type=HumanDecision)
+                else:
+                    await update.execute_update("decide", decision, result_type=HumanDecision)
             return await read_result(handle)
 
         def nora(choice: Choice, answer: Any = None) -> DecideRequest:
@@ -192,6 +204,12 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
         picks: dict[str, Any] = {**asks, "escalate": {**CHIEF, "choices": ["approve", "answer", "reject"]}}
         yes = {"kind": "constant", "value": {"position": "yes", "confidence": 1, "reasons": []}}
         stand = {"a": {"kind": "agent", "agent": "a", "fallback": yes}, "b": {"kind": "agent", "agent": "b"}}
+        stands_in = {
+            "kind": "person",
+            "name": "chief",
+            "asking": {"people": ["nora"], "seconds": 0.1},
+            "fallback": {"kind": "constant", "value": "no"},
+        }
         failing_judge = {"kind": "call", "name": "judge_call", "tool": "explode", "arguments": {"what": "$position"}}
         done = await all_of(
             lone=run("lone", team()),
@@ -202,7 +220,13 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
             chosen=run("chosen", team(2, **asks, judge=JUDGE), nora(Choice.ANSWER, "no")),
             approved=run("approved", team(2, **picks), nora(Choice.APPROVE)),
             rejected=run("rejected", team(2, **picks), nora(Choice.REJECT)),
-            silent=run("silent", team(2, **asks), nora(Choice.ANSWER, "no")),
+            silent=run(
+                "silent", team(2, **picks | {"positions": []}), nora(Choice.ANSWER, BLANK), nora(Choice.ANSWER, " no ")
+            ),
+            apart_agreed=run("apart_agreed", team(5, agreement=0.6, max_disagreement=0.3)),
+            mixed=run("mixed", team(2, rounds=0)),
+            kept=run("kept", team(2, rounds=2), max_history_events=1),
+            constant=run("constant", team(2, **{**asks, "escalate": stands_in})),
             stand=run("stand", team(2, debaters=stand, rounds=0)),
             budget=run("budget", team(budget={"model_calls": 2})),
             judgeless=run("judgeless", team(judge=failing_judge)),
@@ -226,6 +250,8 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
     assert found(done["approved"]) == (RunStatus.COMPLETE, "yes", 0.5, "person")
     assert found(done["rejected"])[3] is FailureKind.NOT_ALLOWED
     assert found(done["silent"]) == (RunStatus.COMPLETE, "no", 0, "person")
+    assert seen["silent"].choices == (Choice.ANSWER, Choice.REJECT), "there is nothing to approve"
+    of_those_who_cannot_agree(done)
     assert found(done["stand"]) == (RunStatus.PARTIAL, "yes", 0.5, "votes")
     assert found(done["budget"])[3] is FailureKind.LIMIT_EXCEEDED
     assert found(done["judgeless"])[0] is RunStatus.FAILED
@@ -233,6 +259,15 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
     assert "there was no time for round 2 of the debate" in done["late"].missing
     assert json.dumps(done["late"].output["rounds"]).count('"round"') == 1
     assert done["stopped"].status is RunStatus.FAILED
+
+
+def of_those_who_cannot_agree(done: Mapping[str, RunResult]) -> None:
+    assert found(done["apart_agreed"])[3] is FailureKind.LIMIT_EXCEEDED, "agreed, and too far apart all the same"
+    assert done["mixed"].failure
+    assert "a gave no vote (no key" in done["mixed"].failure.message
+    assert "b abstained" in done["mixed"].failure.message
+    assert found(done["kept"]) == (RunStatus.PARTIAL, "yes", 1, "agreement"), "who failed is asked again"
+    assert found(done["constant"]) == (RunStatus.PARTIAL, "no", 0.5, "fallback")
 
 
 def hanging(usual: Play, who: str, at: int, reached: asyncio.Event) -> Play:

@@ -1,5 +1,6 @@
 """Monitors: rules review calls, handoffs and answers below a node before they happen."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,20 @@ import pytest
 
 from activities.contracts.failures import FailureKind
 from activities.contracts.handoffs import RejectionReason
+from activities.contracts.monitors import ActionKind, MonitorSpec
+from activities.matching import Effort
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
 from tests.support.monitors import done, verdicts, watched
 from tests.support.scripted import calls, in_order, says, says_json
 from tests.support.teams import ANSWER
 from workers.runs import read_result
-from workflows.contracts import RunStatus
+from workflows.contracts import RunStatus, Task
+from workflows.reviewing.rules import Proposed, by_rules
 from workflows.teams.tree import TeamSpec
 
 MAIL = r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
+NO_HALT = {"text": "x{9}", "verdict": "halt"}
 NO_MAIL = {"name": "mail", "text": MAIL, "reason": "it names an address", "correction": "leave addresses out"}
 
 
@@ -61,8 +66,10 @@ async def test_rules_edit_a_call_one_after_the_other_and_the_first_other_verdict
     async with workers(script) as bench:
         result = await bench.run(agent(*rules, tools=["reserve_room"]))
     assert done(noted) == ["reserve_room red 4"]
-    assert verdicts(result) == [("tool_call", "edit", "monitor")]
-    assert '"room": "red"' in result.decisions[0].arguments
+    edits = [decision for decision in result.decisions if decision.action == "tool_call"]
+    assert [(edit.verdict.value, edit.rule) for edit in edits] == [("edit", "rule 1"), ("edit", "rule 2")]
+    assert '"room": "blue"' in edits[0].arguments
+    assert '"room": "red"' in edits[1].arguments
 
 
 @pytest.mark.parametrize("hours", ["9", " 9e0 ", 9.0, "NaN"])
@@ -157,7 +164,8 @@ async def test_a_transfer_is_a_handoff(workers: Workers) -> None:
         told = bench.provider.calls[1].messages[-1].text
     assert told == "The task was not handed on: b is on leave. c has the post."
     assert result.output == "You are c"
-    assert verdicts(result) == [("handoff", "block", "monitor"), ("handoff", "proceed", "monitor")]
+    assert verdicts(result)[1:] == [("handoff", "block", "monitor"), ("handoff", "proceed", "monitor")]
+    assert [decision.tool for decision in result.decisions] == ["a", "b", "c"]
 
 
 async def test_a_handoff_to_a_nested_node_is_rejected_and_its_fallback_takes_it(workers: Workers) -> None:
@@ -169,6 +177,16 @@ async def test_a_handoff_to_a_nested_node_is_rejected_and_its_fallback_takes_it(
     team = watched({"kind": "pipeline", "stages": stages}, rule, agents={"a": {}, "b": {}, "c": {}})
     async with workers(lambda call, _: says(f"secret of {call.instructions[8:9]}")) as bench:
         result = await bench.run(team)
+        # What is monitored is handed a step too: by its own monitor's rules, and by those above it.
+        asked = len(bench.provider.calls)
+        entry = {**rule, "recipient": "a", "reason": "a is told nothing"}
+        node: dict[str, Any] = {"kind": "agent", "agent": "a"}
+        inner = {"kind": "monitor", "name": "in", "node": node, "rules": [entry]}
+        for one in (watched(node, entry, agents={"a": {}}), watched(inner, NO_HALT, agents={"a": {}})):
+            refused = await bench.run(one, "Tell the secret")
+            assert refused.failure
+            assert "a is told nothing" in refused.failure.message
+        assert len(bench.provider.calls) == asked
     assert result.output == "secret of c"
     rejected = [report.rejected for report in result.handoffs if report.rejected]
     assert [one.reason for one in rejected] == [RejectionReason.NOT_ALLOWED]
@@ -188,6 +206,12 @@ async def test_a_call_of_its_own_and_what_a_pattern_comes_to_are_reviewed(worker
         redacted = await bench.run(
             watched(pipeline, {"on": ["answer"], "text": "eve", "verdict": "edit", "redact": "E"})
         )
+    pipe = {"kind": "pipeline", "name": "pipe", "stages": [{"kind": "agent", "agent": "a"}]}
+    inside = {"on": ["answer"], "agent": "pipe", "text": "code", "verdict": "block", "reason": "codes stay inside"}
+    async with workers(lambda _, __: says("the code")) as bench:
+        kept = await bench.run(watched(pipe, inside, agents={"a": {}}))
+    assert kept.failure  # the agent may say it, its pattern may not
+    assert "codes stay inside" in kept.failure.message
     assert result.failure
     assert result.failure.kind is FailureKind.NOT_ALLOWED
     assert "not to eve" in result.failure.message
@@ -257,7 +281,7 @@ async def test_rules_cost_no_event_and_no_call(workers: Workers) -> None:
             handle = await bench.start(team)
             result = await read_result(handle)
             lengths.append((await handle.describe()).history_length)
-    assert verdicts(result) == [("tool_call", "proceed", "monitor"), ("answer", "proceed", "monitor")]
+    assert [kind for kind, verdict, _ in verdicts(result) if verdict == "proceed"] == ["handoff", "tool_call", "answer"]
     assert lengths[0] == lengths[1]
 
 
@@ -274,3 +298,38 @@ async def test_what_does_not_fit_into_the_log_is_counted(workers: Workers) -> No
     assert result.status is RunStatus.COMPLETE
     assert len(result.decisions) == 500
     assert "40 earlier decisions are not listed" in result.notes
+
+
+def test_what_takes_too_long_to_be_looked_at_is_blocked() -> None:
+    rules = [{"on": ["answer"], "text": rf"\b{c}-\d+", "verdict": "edit", "redact": "x"} for c in "ABCDEFGHIJ"]
+    spec = MonitorSpec.model_validate({"name": "m", "rules": rules})
+    text = " ".join(f"{c}-{n} and what is said about it" for n in range(450) for c in "ABCDEFGHIJ")
+    began = time.process_time()
+    said, _ = by_rules(spec, Proposed(ActionKind.ANSWER, "a", "t1.answer", text), Effort())
+    assert time.process_time() - began < 0.5
+    assert (said[-1].verdict.value, said[-1].reason) == ("block", "it is too long to be looked at")
+    short, action = by_rules(spec, Proposed(ActionKind.ANSWER, "a", "t1.answer", text[:20_000]), Effort())
+    assert [one.verdict.value for one in short] == ["edit"] * 10
+    assert "-1" not in str(action.value)
+
+
+async def test_reviews_of_one_task_leave_it_time(workers: Workers) -> None:
+    branch = {"kind": "call", "tool": "echo", "arguments": {"text": "x " * 10_000}}
+    echoes = {"kind": "fan_out", "name": "fan", "branches": {f"e{n}": {**branch, "name": f"e{n}"} for n in range(5)}}
+    rule = {"on": ["tool_call"], "text": "(?:y[a-z]{199}){2}", "verdict": "block"}
+    async with workers(in_order()) as bench:
+        handle = await bench.start(watched(echoes, rule))
+        result = await read_result(handle)
+        fan = bench.deployment.client.get_workflow_handle(f"{handle.id}/watch/fan")
+        events = (await fan.fetch_history()).events
+    timers = [event.timer_started_event_attributes.start_to_fire_timeout.ToMilliseconds() for event in events]
+    assert result.status is RunStatus.COMPLETE
+    assert timers.count(1) == 1  # there was time for four of them; the last began in the next task
+
+
+async def test_a_monitored_part_is_asked_as_it_would_be_without(workers: Workers) -> None:
+    async with workers(lambda _, __: says("done")) as bench:
+        handle = await bench.start(agent(NO_HALT, tools=["add"]), task=Task(prompt="Do it", offer_tools=False))
+        result = await read_result(handle)
+        assert not bench.provider.calls[0].tools
+    assert result.output == "done"

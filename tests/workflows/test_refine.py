@@ -13,11 +13,13 @@ from tests.support.cases import Cases, Play, agents, all_of
 from tests.support.people import until_asked
 from tests.support.scripted import says, says_json
 from workers.runs import read_result
+from workflows.comparing import MAX_NUMBERED
 from workflows.contracts import RunResult, RunStatus
 from workflows.teams.tree import TeamSpec
 
 SCORES = (0.3, 0.8, 0.5, 0.8, 0.1, 0.2)
 FAR = ("Salt pays no duty.", "The moon orbits the earth.", "Pilots are paid in crowns.", "Bread is baked at night.")
+LONG = "A pilot is paid. " * 1200
 NEAR = tuple(f"The head of finance approves all expenses above five hundred euros{end}" for end in (".", "!", "?", ";"))
 
 
@@ -73,6 +75,7 @@ async def test_a_draft_goes_back_until_it_is_accepted_or_the_cap_is_reached(work
             "continued": play(accept_at=4),
             "budget": play(),
             "broke": play(),
+            "long": play(accept_at=1),
         }
     )
     large = agents("writer", "editor", limits={"model_calls": 500, "tool_calls": 2})
@@ -91,6 +94,9 @@ async def test_a_draft_goes_back_until_it_is_accepted_or_the_cap_is_reached(work
             continued=run("continued", team(), max_history_events=1),
             budget=run("budget", team(budget={**tight, "on_breach": "partial"})),
             broke=run("broke", team(budget=tight)),
+            long=run(
+                "long", team(writer={"kind": "call", "name": "long", "tool": "big", "arguments": {"size": 70000}})
+            ),
         )
     second = done["second"]
     assert (second.status, second.output) == (RunStatus.COMPLETE, FAR[1])
@@ -125,11 +131,14 @@ async def test_a_draft_goes_back_until_it_is_accepted_or_the_cap_is_reached(work
     assert [len(call.messages) for call in cases.of("continued", "writer")] == [1, 3, 5, 7]
     assert (done["budget"].status, done["budget"].output) == (RunStatus.PARTIAL, FAR[0])
     assert failed_of(done["broke"]) is FailureKind.LIMIT_EXCEEDED
+    assert prompts(cases, "long", "editor")[0].endswith("x\n[cut: the first 65,536 of 70,000 characters]")
+    assert done["long"].status is RunStatus.PARTIAL, "it was accepted by one who has not read all of it"
+    assert done["long"].missing == ("editor was shown the first 65,536 of 70,000 characters of the draft",)
 
 
-def grouping(*same: int) -> Play:
+def grouping(*same: int, drafts: Sequence[str] = FAR) -> Play:
     """As ``play``, with somebody who says which drafts are the same."""
-    usual = play()
+    usual = play(drafts)
 
     def script(name: str, call: ProviderCall) -> ProviderAnswer:
         if name == "comparer":
@@ -154,6 +163,8 @@ async def test_a_writer_that_does_not_get_on_shifts_and_one_that_cannot_ends(wor
             "freed": play(alike, accept_at=4),
             "told": grouping(3, 1, 2),
             "untold": grouping(3, 1),
+            "tails": grouping(1, 2, 3, drafts=[f"{LONG} end {at}" for at in range(3)]),
+            "windows": grouping(1, 2, 3, drafts=[f"{at} {LONG} end {at}" for at in range(3)]),
         }
     )
     comparer, compared = {"kind": "agent", "agent": "comparer"}, agents("comparer")
@@ -171,6 +182,8 @@ async def test_a_writer_that_does_not_get_on_shifts_and_one_that_cannot_ends(wor
             freed=run("freed", team(iterations=5, shift_after=9, stuck={"threshold": 0.9}, shifts=[calm])),
             told=run("told", team(iterations=5, comparer=comparer, agent=compared)),
             untold=run("untold", team(iterations=4, comparer=comparer, agent=compared)),
+            tails=run("tails", team(iterations=5, comparer=comparer, agent=compared)),
+            windows=run("windows", team(iterations=5, comparer=comparer, agent=compared)),
         )
     shifts = done["shifts"]
     assert (shifts.status, shifts.output) == (RunStatus.COMPLETE, FAR[0])
@@ -194,6 +207,11 @@ async def test_a_writer_that_does_not_get_on_shifts_and_one_that_cannot_ends(wor
         assert len(asked) == comparisons, case
     for case in ("unlike", "untold"):
         assert len([step for step in done[case].steps if "draft-" in step.step]) == 4
+    for case in ("tails", "windows"):
+        (said,) = prompts(cases, case, "comparer")
+        assert all(f" end {at}" in said for at in range(3)), "what differs is shown, however late it comes"
+        cut = f"comparer was shown 4 parts of {MAX_NUMBERED // 4:,} characters of the {len(LONG) + 8:,} of answer 1 of"
+        assert any(line.startswith(cut) for line in done[case].missing) is (case == "windows"), done[case].missing
     blind = done["blind"]
     assert len([step for step in blind.steps if "draft-" in step.step]) == 4, "only what is the same to the letter"
     assert "same to the letter" in blind.notes[0]

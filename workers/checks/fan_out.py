@@ -1,14 +1,9 @@
-"""Fan-outs: branches that there are, answers that can come, and no race that could do twice what happens at most once."""
+"""Fan-outs: branches that there are, and answers that can come."""
 
-from collections.abc import Iterator
-
-from activities.contracts.profile import Effect
 from workers.checks.findings import Finding, Findings, Place, TeamView, Weight
 from workers.checks.names import not_known
-from workflows.mcp import effect_of_mcp
 from workflows.teams.kinds.fan_out import REDUCER
-from workflows.teams.routes import owners
-from workflows.teams.tree import AgentNode, CallNode, FanOutNode, Node, TeamSpec, walk
+from workflows.teams.tree import AgentNode, FanOutNode
 
 INPUT = "input"
 FALLBACK = "fallback"
@@ -22,23 +17,6 @@ def fan_outs(view: TeamView) -> Findings:
             yield from _items(place, place.node)
             yield from _wanted(place, place.node)
             yield from _reduction(place, place.node)
-
-
-def races(view: TeamView) -> Findings:
-    """Branches that are ended when others were faster, below which something happens at most once."""
-    for place in view.places:
-        node = place.node
-        if not isinstance(node, FanOutNode) or node.at_least == "all":
-            continue
-        for part in node.parts():
-            tool = next(_once(view, part.node), "") if part.place != REDUCER else ""
-            if tool:
-                yield Finding(
-                    (*place.at, *part.place.split(".")),
-                    f"{place.label} does not wait for all its branches, and {part.place} may be ended while it calls"
-                    f" {tool!r}, which is called at most once: nobody would know whether it was done",
-                    "wait for all (at_least: all), or call it in a step after the fan-out",
-                )
 
 
 def _branches(place: Place, node: FanOutNode) -> Findings:
@@ -138,21 +116,6 @@ def _reduction(place: Place, node: FanOutNode) -> Findings:
             f"{place.label} takes the answer that comes first, and waits for others too",
             "set at_least: 1, or collect them",
         )
-
-
-def _once(view: TeamView, node: Node) -> Iterator[str]:
-    """The tools below a node that are called at most once."""
-    for inner in walk(node):
-        names: tuple[str, ...] = (inner.tool,) if isinstance(inner, CallNode) else ()
-        if isinstance(inner, AgentNode) and inner.agent in view.team.agents:
-            names = tuple(tool for name in owners(view.team, inner.agent) for tool in view.team.agents[name].tools)
-        yield from (tool for tool in names if _effect(view, view.team, tool) is Effect.ONCE)
-
-
-def _effect(view: TeamView, team: TeamSpec, tool: str) -> Effect | None:
-    if tool in view.tools:
-        return view.tools[tool].spec.effect
-    return effect_of_mcp(tool, team)
 
 
 def _not_meant(place: Place, field: str, message: str, fix: str) -> Finding:

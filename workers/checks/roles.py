@@ -4,7 +4,7 @@ from activities.contracts.base import Schema
 from activities.contracts.profile import OutputContract
 from activities.input_contracts import input_problems
 from workers.checks.findings import Finding, Findings, Place, TeamView
-from workflows.teams.tree import AgentNode, ConstantFallback, TeamSpec
+from workflows.teams.tree import AgentNode, ConstantFallback, PatternBase, TeamSpec
 
 
 def answers_of(place: Place) -> Schema | None:
@@ -55,9 +55,18 @@ def roles(view: TeamView) -> Findings:
             )
 
 
+def _decides(place: Place) -> Schema | None:
+    """What the person of a pattern, or whoever stands in, decides for it."""
+    if place.role == "fallback" and place.above:
+        return _decides(place.above)
+    above = place.above.node if place.above and place.role == "escalate" else None
+    return above.decides() if isinstance(above, PatternBase) else None
+
+
 def _constant(place: Place) -> Findings:
     """A constant stands in for an answer that the pattern reads."""
-    schema, fallback = answers_of(place), place.node.fallback
+    fallback = place.node.fallback
+    schema = _decides(place) or answers_of(place)
     if schema is None or not isinstance(fallback, ConstantFallback) or fallback.value is None:
         return
     for problem in input_problems(fallback.value, schema)[:1]:

@@ -9,19 +9,24 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.failures import FailureKind
+    from activities.contracts.grants import Verdict
     from activities.errors import ContractViolated, LimitExceeded, OstinatoError
-    from workflows.contracts import RunStatus
+    from workflows.contracts import RunResult, RunStatus
     from workflows.debating import prompts
     from workflows.debating.rounds import Rounds
-    from workflows.debating.votes import Vote
+    from workflows.debating.votes import Round, Vote
     from workflows.handoffs import identity
     from workflows.pattern_work import Ask, PartFailed, PatternWork
-    from workflows.teams.kinds.base import choice, text
     from workflows.teams.tree import DebateNode
 
 MINORITY = "minority"
 """Key of the state under which the minority's votes are committed."""
-_TOLD = {"agreement": "agreement", "votes": "the most votes", "person": "a person's decision"}
+_TOLD = {
+    "agreement": "agreement",
+    "votes": "the most votes",
+    "person": "a person's decision",
+    "fallback": "what was laid down for the case that nobody decides",
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Outcome:
     """The position that holds, and how it was found."""
 
     position: str
-    decided_by: Literal["agreement", "votes", "person"]
+    decided_by: Literal["agreement", "votes", "person", "fallback"]
 
     @property
     def told(self) -> str:
@@ -73,17 +78,14 @@ async def decide(work: PatternWork[DebateNode], rounds: Rounds) -> Outcome:
         if last.is_tied:
             work.frame.decide(f"as many votes for others: those for {last.position[:200]!r} are the surest together")
         return Outcome(last.position, "agreement" if rounds.is_agreed else "votes")
-    answers = choice(node.positions) if node.positions else text("The position that holds.", longest=2000)
     ask = Ask(
         prompts.for_person(work.goal, str(error)),
         last.position or None,
         reasons=(*prompts.as_reasons(last), str(error)),
     )
-    said = await work.asked("decision", ask, answers)
+    said = await work.asked("decision", ask, node.decides())
     if said and said.status is not RunStatus.FAILED:
-        position = said.output if isinstance(said.output, str) else ""
-        work.frame.decide(f"{node.escalate.name if node.escalate else 'a person'} decides for {position[:200]!r}")
-        return Outcome(position, "person")
+        return _decided(work, said)
     if said and said.failure and said.failure.kind is FailureKind.NOT_ALLOWED:
         raise PartFailed(said)
     if said and said.failure:
@@ -91,6 +93,16 @@ async def decide(work: PatternWork[DebateNode], rounds: Rounds) -> Outcome:
     if failed := rounds.failed:
         raise PartFailed(failed)
     raise error
+
+
+def _decided(work: PatternWork[DebateNode], said: RunResult) -> Outcome:
+    """The position of the person who was asked, or of what stands in for one who said nothing."""
+    position = said.output.strip() if isinstance(said.output, str) else ""
+    name = work.node.escalate.name if work.node.escalate else ""
+    own = not said.owner and any(one.tool == name and one.verdict is not Verdict.BLOCK for one in said.decisions)
+    who = name if own else f"what stands in for {name}"
+    work.frame.decide(f"{who} decides for {position[:200]!r}")
+    return Outcome(position, "person" if own else "fallback")
 
 
 def keep_minority(work: PatternWork[DebateNode], minority: list[Vote]) -> None:
@@ -105,12 +117,20 @@ def keep_minority(work: PatternWork[DebateNode], minority: list[Vote]) -> None:
         work.frame.state.commit(MINORITY, prompts.as_values(minority), step=step.path, owner=owner)
 
 
+def _silence(last: Round | None) -> str:
+    """Who has no position, and why: those who failed, then those who abstained of themselves."""
+    votes = last.votes if last else ()
+    said = [f"{vote.debater} gave no vote ({vote.failed[:200]})" for vote in votes if vote.failed]
+    abstained = [vote.debater for vote in votes if not vote.failed]
+    return "; ".join([*said, *([f"{', '.join(abstained)} abstained"] if abstained else [])])
+
+
 def _undecided(work: PatternWork[DebateNode], rounds: Rounds) -> OstinatoError | None:
     """Why the debaters have not decided it themselves; nothing: they have."""
     last, node = rounds.last, work.node
     if last is None or not last.camps:
         return ContractViolated(
-            f"nobody has a position in the debate {node.name!r}: all of {len(node.debaters)} abstained",
+            f"nobody has a position in the debate {node.name!r}: {_silence(last)}"[:600],
             fix="look at their threads and reasons (ostinato show), give them what they need to know, or name a person in escalate",
         )
     if last.cast < node.quorum:
@@ -119,7 +139,7 @@ def _undecided(work: PatternWork[DebateNode], rounds: Rounds) -> OstinatoError |
             fix="mend the debaters, lower quorum, or name a person in escalate",
         )
     against = 1 - last.agreement
-    if rounds.is_agreed or against <= node.max_disagreement + 1e-9:
+    if against <= node.max_disagreement + 1e-9:
         return None
     return LimitExceeded(
         f"{against:.0%} of the votes in the debate {node.name!r} are against the strongest position, more than"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from activities.contracts.base import MAX_TEXT
+from workflows.cutting import Shown, bounded, shares
 from workflows.debating.votes import Round, Vote
 
 MAX_VOTES = MAX_TEXT // 4
@@ -14,40 +15,47 @@ MAX_VOTES = MAX_TEXT // 4
 
 def for_first_vote(goal: str, positions: Sequence[str]) -> str:
     """The question, and nothing of what anybody else says of it."""
-    return _bounded(f"{goal}\n\n{_how(positions)}")
+    return bounded(f"{goal}\n\n{_how(positions)}")
 
 
 def for_next_vote(votes: Sequence[Vote]) -> str:
     """Another round, for one who remembers the question."""
-    return _bounded(
-        f"Your vote and those of the others, as they were in the last round.\n\n{_shown(votes)}\n\n"
+    said = _shown(votes)
+    return bounded(
+        f"Your vote and those of the others, as they were in the last round.\n\n{said}\n\n"
         "Weigh their reasons against yours, and vote again: change your position where theirs are better, and say why where"
-        " they are not."
+        " they are not.",
+        said,
     )
 
 
 def for_late_vote(goal: str, positions: Sequence[str], votes: Sequence[Vote]) -> str:
     """Another round, for one who does not."""
-    return _bounded(
-        f"{for_first_vote(goal, positions)}\n\nThe others have voted already.\n\n{_shown(votes)}\n\n"
-        "Weigh their reasons, and give your own vote."
+    said = _shown(votes)
+    return bounded(
+        f"{for_first_vote(goal, positions)}\n\nThe others have voted already.\n\n{said}\n\n"
+        "Weigh their reasons, and give your own vote.",
+        said,
     )
 
 
 def for_judge(goal: str, last: Round, position: str, minority: Sequence[Vote], how: str) -> str:
     """One answer of a debate."""
-    against = f"Minority:\n{_shown(minority)}\n\n" if minority else ""
-    return _bounded(
+    fewer, said = _shown(minority), _shown(last.votes)
+    against = f"Minority:\n{fewer}\n\n" if minority else ""
+    return bounded(
         f"{goal}\n\nIt was debated. Position: {position}\n\nIt stands by {how}: {last.agreement:.0%} of {last.cast} votes in"
-        f" round {last.number} were for the strongest one.\n\n{_shown(last.votes)}\n\n{against}"
+        f" round {last.number} were for the strongest one.\n\n{said}\n\n{against}"
         "Answer the question from these votes and their reasons, in the sense of this position. Where the minority has a"
-        " reason that the others do not answer, say so."
+        " reason that the others do not answer, say so.",
+        said,
+        fewer,
     )
 
 
 def for_person(goal: str, why: str) -> str:
     """The question, for whoever decides it."""
-    return _bounded(f"{goal}\n\nThe debate did not decide it: {why}. Which position holds?", 4000)
+    return bounded(f"{goal}\n\nThe debate did not decide it: {why}. Which position holds?", longest=4000)
 
 
 def as_reasons(last: Round) -> list[str]:
@@ -64,15 +72,10 @@ def _how(positions: Sequence[str]) -> str:
     return said + ("\n\nPositions:\n" + "\n".join(f"- {position}" for position in positions) if positions else "")
 
 
-def _shown(votes: Sequence[Vote]) -> str:
-    whole = [json.dumps(vote.shown(), ensure_ascii=False) for vote in votes]
-    share = MAX_VOTES // max(1, len(whole))
-    cut = (text if len(text) <= share else f"{text[:share]} [cut: {len(text):,} characters]" for text in whole)
-    return "Votes:\n" + "\n".join(cut)
-
-
-def _bounded(text: str, longest: int = MAX_TEXT) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 100]}\n[cut: {len(text):,} characters]"
+def _shown(votes: Sequence[Vote]) -> Shown:
+    said = {f"the vote of {vote.debater}": json.dumps(vote.shown(), ensure_ascii=False) for vote in votes}
+    lines = shares(said, MAX_VOTES)
+    return Shown(f"Votes:\n{lines}", lines.cuts)
 
 
 def as_values(votes: Sequence[Vote]) -> list[JsonValue]:

@@ -1,12 +1,15 @@
 """The rounds of a debate: everybody votes at once, and the votes are counted."""
 
 from functools import partial
+from typing import cast
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue, ValidationError
 
+    from activities.contracts.base import WireModel
+    from activities.contracts.failures import FailureDetail
     from workflows.comparing import said_alike
     from workflows.contracts import RunResult, RunStatus
     from workflows.debating import prompts
@@ -16,23 +19,33 @@ with workflow.unsafe.imports_passed_through():
     from workflows.teams.tree import AgentNode, DebateNode
 
 
+class _Kept(WireModel):
+    """A round, over a continue-as-new."""
+
+    votes: tuple[Vote, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+
+class _Memory(WireModel):
+    rounds: tuple[_Kept, ...] = ()
+    failed: dict[str, FailureDetail | None] = {}
+
+
 class Rounds:
     """The rounds of one debate, oldest first. All of it is carried over a continue-as-new."""
 
     def __init__(self, work: PatternWork[DebateNode]) -> None:
         self._work, self._node = work, work.node
-        self._failed: dict[str, RunResult] = {}
-        """The debaters that failed in the last round."""
-        kept = work.memory if isinstance(work.memory, list) else []
-        self.held = [_restored(number, each) for number, each in enumerate(kept, 1)]
+        memory = _Memory.model_validate(work.memory or {})
+        self._failed = dict(memory.failed)
+        """How the debaters of the last round failed."""
+        self.held = [Round(number, kept.votes, kept.groups) for number, kept in enumerate(memory.rounds, 1)]
 
     @property
     def memory(self) -> JsonValue:
         """All of it."""
-        return [
-            {"votes": [vote.model_dump(mode="json") for vote in held.votes], "groups": [list(g) for g in held.groups]}
-            for held in self.held
-        ]
+        kept = tuple(_Kept(votes=held.votes, groups=tuple(map(tuple, held.groups))) for held in self.held)
+        return cast("JsonValue", _Memory(rounds=kept, failed=self._failed).model_dump(mode="json"))
 
     @property
     def last(self) -> Round | None:
@@ -55,22 +68,24 @@ class Rounds:
         """How the first debater failed, where in the last round all did."""
         if len(self._failed) < len(self._node.debaters):
             return None
-        return next(self._failed[name] for name in self._node.debaters)
+        failure = next(self._failed[name] for name in self._node.debaters)
+        return RunResult(status=RunStatus.FAILED, failure=failure)
 
     async def next(self) -> None:
         """Let everybody vote. Whoever fails abstains, and the result says so. A later round that time cut short is none.
 
         Raises:
             Halted: a gate has ended the run.
-            PartFailed: the debate's own budget did not pay, and is to fail it then.
+            PartFailed: the debate's own budget did not pay, and is to fail it then; or nobody knows what a debater has done.
             CancelledError: the run was stopped.
         """
         number = len(self.held) + 1
         jobs = [partial(self._vote, number, name) for name in self._node.debaters]
         self._failed = {}
+        results = len(self._work.results)
         votes = await self._work.side_by_side(jobs, limit=len(jobs))
         self._work.frame.go_on()
-        self._work.check_budget(self._failed.values())
+        self._work.check_budget(self._work.results[results:])
         if self.held and self._failed and self._work.is_late:
             return
         self._work.missing += [
@@ -88,7 +103,7 @@ class Rounds:
         place, node = f"debaters.{name}", self._node.debaters[name]
         result = await self._work.run(place, f"r{number}-{name}", self._ask(number, name), escalate=False)
         if result.status is RunStatus.FAILED:
-            self._failed[name] = result
+            self._failed[name] = result.failure
             return Vote(debater=name, failed=(result.failure.message if result.failure else "it failed")[:1000])
         try:
             said = Said.model_validate(result.output)
@@ -124,12 +139,3 @@ class Rounds:
         similar = None if self._node.positions else self._node.similar
         groups = await said_alike(self._work, [votes[index].position for index in cast], similar, number)
         return [[cast[index] for index in group] for group in groups]
-
-
-def _restored(number: int, kept: JsonValue) -> Round:
-    assert isinstance(kept, dict)  # noqa: S101 -- it is what ``memory`` made
-    votes, groups = kept["votes"], kept["groups"]
-    assert isinstance(votes, list)  # noqa: S101
-    assert isinstance(groups, list)  # noqa: S101
-    places = [[index for index in group if isinstance(index, int)] for group in groups if isinstance(group, list)]
-    return Round(number, [Vote.model_validate(vote) for vote in votes], places)

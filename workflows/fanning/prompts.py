@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from activities.contracts.base import MAX_TEXT
+from workflows.cutting import bounded, cut
 
 MAX_GAPS = MAX_TEXT // 8
 """Characters of what is missing that a prompt shows."""
@@ -20,10 +21,11 @@ def for_batch(goal: str) -> str:
 
 def for_reducer(goal: str, missing: Sequence[str]) -> str:
     """One answer out of many; they follow as the input."""
-    gaps = "\n".join(f"- {line}" for line in missing)[:MAX_GAPS]
-    return (
+    gaps = cut("\n".join(f"- {line}" for line in missing), MAX_GAPS, "what is missing")
+    return bounded(
         f"{goal}\n\nSeveral have answered this independently of each other. Their answers are below, each with the name of"
         " the branch that it is of.\n\n"
         + (f"These are missing, and your answer has to say so where it matters:\n{gaps}\n\n" if gaps else "")
-        + "Make one answer of theirs, from these answers and from nothing else."
+        + "Make one answer of theirs, from these answers and from nothing else.",
+        gaps,
     )

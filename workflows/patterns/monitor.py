@@ -42,7 +42,14 @@ class MonitorWorkflow:
 
 async def _work(work: PatternWork[MonitorNode]) -> JsonValue:
     node, task = work.node, work.frame.task
-    ask = Ask(prompt=task.prompt, given=None, inputs=task.inputs, goal=work.goal, thread=task.thread)
+    ask = Ask(
+        prompt=task.prompt,
+        inputs=task.inputs,
+        goal=work.goal,
+        thread=task.thread,
+        offer_tools=task.offer_tools,
+        subtask_id=task.subtask_id,
+    )
     result = await work.run("node", node_key(node.node), ask)
     if result.status is RunStatus.FAILED:
         raise PartFailed(result)

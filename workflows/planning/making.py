@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from activities.errors import ConfigurationInvalid, ContractViolated
     from workflows.contracts import RunResult, RunStatus
+    from workflows.cutting import bounded
     from workflows.failures import failure_of
     from workflows.pattern_work import Ask, PartFailed, PatternWork
     from workflows.planning import prompts
@@ -79,7 +80,7 @@ def admitted(node: PlanNode, result: RunResult) -> RunResult:
 def _again(ask: Ask, result: RunResult, prompt: str, wrong: list[str]) -> Ask:
     """What a planner is asked after a graph that cannot be carried out: on its conversation, where it has one."""
     correction = prompts.for_correction(wrong)
-    whole = f"{prompt}\n\n{correction}"
+    whole = bounded(f"{prompt}\n\n{correction}", prompt, correction)
     inputs = {"input": ask.inputs.get("input", ask.given), "problems": list[JsonValue](wrong)}
     if result.thread is None:
         return replace(ask, prompt=whole, inputs=inputs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from activities.contracts.base import MAX_TEXT
+from workflows.cutting import bounded
 from workflows.teams.kinds.plan import ExecutorSpec, PlanTask
 
 
@@ -10,7 +10,7 @@ def for_planner(goal: str, executors: Mapping[str, ExecutorSpec], most: int, out
     """The graph. What there is to work on is shown below it."""
     known = "\n".join(f"- {name}: {' '.join(spec.description.split())}" for name, spec in executors.items())
     named = ", ".join(outputs)
-    return _bounded(
+    return bounded(
         f"{goal}\n\nBreak this goal down into a plan of at most {most} tasks. Each is done by one of the executors, who sees"
         " nothing but its own task and the results of the tasks that it comes after. Tasks that need nothing of each other"
         " are done side by side; no task may wait for itself, not even through others."
@@ -22,7 +22,7 @@ def for_planner(goal: str, executors: Mapping[str, ExecutorSpec], most: int, out
 def for_correction(problems: Iterable[str]) -> str:
     """What is wrong with a graph."""
     listed = "\n".join(f"- {problem}" for problem in problems)
-    return _bounded(f"Your plan cannot be carried out as it is:\n{listed}\nMake the whole plan again, corrected.")
+    return bounded(f"Your plan cannot be carried out as it is:\n{listed}\nMake the whole plan again, corrected.")
 
 
 def for_executor(task: PlanTask, lacking: Mapping[str, str], why: str) -> str:
@@ -41,12 +41,12 @@ def for_executor(task: PlanTask, lacking: Mapping[str, str], why: str) -> str:
         parts.append(f"These results are missing, and your answer has to say so where it matters:\n{listed}")
     if why:
         parts.append(f"It was tried before, and did not succeed: {why}")
-    return _bounded("\n\n".join(parts))
+    return bounded("\n\n".join(parts))
 
 
 def for_checker(task: PlanTask) -> str:
     """A criterion. The result is shown below it."""
-    return _bounded(
+    return bounded(
         "Judge whether the result below fulfils the criterion, and nothing else.\n\n"
         f"The task: {task.task}\n\nThe criterion: {task.success}"
     )
@@ -55,12 +55,8 @@ def for_checker(task: PlanTask) -> str:
 def for_synthesis(goal: str, missing: Iterable[str]) -> str:
     """One whole of the output. The results are shown below it."""
     gaps = "\n".join(f"- {line}" for line in missing)
-    return _bounded(
+    return bounded(
         f"{goal}\n\n"
         + (f"These parts are missing, and your answer has to say so:\n{gaps}\n\n" if gaps else "")
         + "Answer the goal from the results below, and from nothing else."
     )
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= MAX_TEXT // 2 else f"{text[: MAX_TEXT // 2 - 100]}\n[cut: {len(text):,} characters]"

@@ -140,7 +140,7 @@ class Tasks:
     @property
     def _leaves_off(self) -> bool:
         """Whether what is left is for the next execution; each begins at least one task."""
-        return self._work.unknown is not None or (self._begun > 0 and self._work.is_long) and not self._work.frame.halted
+        return self._begun > 0 and self._work.is_long and not self._work.frame.halted
 
     @property
     def _unpaid(self) -> bool:

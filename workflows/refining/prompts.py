@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from activities.contracts.base import MAX_TEXT
-from workflows.stages import as_shown, cut
+from workflows.cutting import Shown, bounded, cut
+from workflows.stages import as_shown
 
 MAX_DRAFT = MAX_TEXT // 4
 """Characters of a draft that a prompt shows."""
@@ -13,35 +14,37 @@ MAX_DRAFT = MAX_TEXT // 4
 
 def for_writer(goal: str, criteria: Sequence[str]) -> str:
     """The first draft."""
-    return _bounded("\n\n".join(part for part in (goal, _listed("Criteria", criteria)) if part))
+    return bounded("\n\n".join(part for part in (goal, _listed("Criteria", criteria)) if part))
 
 
 def for_another_writer(goal: str, criteria: Sequence[str], draft: JsonValue, problems: Sequence[str]) -> str:
     """The next draft, by one who has not written the last one, or does not remember it."""
-    parts = (goal, _listed("Criteria", criteria), f"The last draft:\n{_shown(draft)}", _against(problems))
-    return _bounded("\n\n".join(part for part in parts if part) + "\n\nWrite it again, whole and better.")
+    last = _shown(draft)
+    parts = (goal, _listed("Criteria", criteria), f"The last draft:\n{last}", _against(problems))
+    return bounded("\n\n".join(part for part in parts if part) + "\n\nWrite it again, whole and better.", last)
 
 
 def for_same_writer(problems: Sequence[str]) -> str:
     """The next draft, in the conversation in which the last one was written."""
-    return _bounded(
-        f"Your draft was not accepted. {_against(problems)}\n\nWrite it again, whole and corrected.".strip()
-    )
+    return bounded(f"Your draft was not accepted. {_against(problems)}\n\nWrite it again, whole and corrected.".strip())
 
 
 def for_editor(goal: str, criteria: Sequence[str], draft: JsonValue) -> str:
     """A draft, for somebody who did not write it."""
     wanted = _listed("Criteria", criteria) or "It has to do what was asked, and to do it well."
-    return _bounded(
+    judged = _shown(draft)
+    return bounded(
         "Judge this draft: is it accepted as it is, how good is it, and what has to change? Do not rewrite it.\n\n"
-        f"The task was: {goal}\n\n{wanted}\n\nDraft:\n{_shown(draft)}"
+        f"The task was: {goal}\n\n{wanted}\n\nDraft:\n{judged}",
+        judged,
     )
 
 
 def for_person(goal: str, drafts: int) -> str:
     """The best draft of several none of which was accepted."""
-    return _bounded(
-        f"None of {drafts} drafts was accepted. The best one is given: may it be used?\n\nThe task: {goal}", 4000
+    return bounded(
+        f"None of {drafts} drafts was accepted. The best one is given: may it be used?\n\nThe task: {goal}",
+        longest=4000,
     )
 
 
@@ -53,9 +56,5 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     return "\n".join([f"{title}:", *(f"- {' '.join(line.split())}" for line in lines)]) if lines else ""
 
 
-def _shown(draft: JsonValue) -> str:
-    return cut(as_shown(draft), MAX_DRAFT)
-
-
-def _bounded(text: str, longest: int = MAX_TEXT) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 100]}\n[cut: {len(text):,} characters]"
+def _shown(draft: JsonValue) -> Shown:
+    return cut(as_shown(draft), MAX_DRAFT, "the draft")

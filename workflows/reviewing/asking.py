@@ -12,8 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.people import Choice, HumanDecision, HumanTask, ProposedAction
     from activities.errors import DeadlineExceeded
     from workflows.contracts import DecisionReport
+    from workflows.needs import as_text
     from workflows.people import ask_person
-    from workflows.reviewing.rules import Proposed, Said, read
+    from workflows.reviewing.rules import Proposed, Said, digest_of, read, shortened
     from workflows.step_context import StepContext
 
 _VERDICTS = {Choice.APPROVE: Verdict.PROCEED, Choice.EDIT: Verdict.EDIT}
@@ -61,7 +62,7 @@ def _question(step: StepContext, said: Said, action: Proposed, index: int) -> Hu
             asked["question"] = f"May {action.actor} call {action.tool}?"
             asked["action"] = ProposedAction(tool=action.tool, arguments=arguments)
         case ActionKind.HANDOFF:
-            asked = {"question": f"May {action.actor} hand this on to {action.recipient}?", "context": action.value}
+            asked = {"question": f"May {action.actor} hand this on to {action.about}?", "context": action.value}
         case ActionKind.ANSWER:
             asked["question"] = f"May {action.actor} answer this?"
             asked |= {"context": action.value, "answer_schema": action.schema}
@@ -92,8 +93,9 @@ def _note(step: StepContext, spec: MonitorSpec, action: Proposed, decision: Huma
         reason=decision.reason,
         rule=decision.task_id,
         ordinal=action.ordinal,
+        arguments=shortened(as_text(action.value)) if decision.choice is Choice.EDIT else "",
         action=action.kind,
         monitor=spec.name,
-        digest=action.digest,
+        digest=digest_of(spec, action),
     )
     step.frame.note(decisions=[report])

@@ -68,12 +68,14 @@ async def refused_transfer(step: StepContext, transfer: Transfer, so_far: str, o
         CancelledError: the run was stopped.
     """
     told: JsonValue = {"reason": transfer.reason, "so_far": so_far}
-    action = Proposed(ActionKind.HANDOFF, actor_of(step), ordinal, told, recipient=transfer.to)
+    action = Proposed(ActionKind.HANDOFF, actor_of(step), ordinal, told, recipients=(transfer.to,))
     return (await review(step, action, monitors_of(step))).told
 
 
 async def review_handoff(step: StepContext, node: Node, task: Task) -> None:
-    """Review a handoff to a node that is nested in what is monitored, right before it is made.
+    """Review a handoff to a node that is nested in what is monitored, or is what is monitored, right before it is made.
+
+    Who is above a monitor has seen what it is handed: that is handed on as it is, and only its own monitor looks at it.
 
     Raises:
         HandoffRejected: a monitor or a person does not allow it.
@@ -82,11 +84,11 @@ async def review_handoff(step: StepContext, node: Node, task: Task) -> None:
         CancelledError: the run was stopped.
     """
     sender = step.run.team.root
-    monitors = step.frame.task.monitors
-    if not monitors or isinstance(sender, MonitorNode):  # who hands on what it was handed proposes nothing
+    monitors = (sender.spec,) if isinstance(sender, MonitorNode) else step.frame.task.monitors
+    if not monitors:
         return
     told: JsonValue = {"prompt": task.prompt, "inputs": task.inputs} if task.inputs else task.prompt
-    action = Proposed(ActionKind.HANDOFF, node_name(sender), "handoff", told, recipient=node_name(node))
+    action = Proposed(ActionKind.HANDOFF, node_name(sender), "handoff", told, recipients=_names(node))
     reviewed = await review(step, action, monitors)
     if reviewed.refusal:
         rejection = Rejection(reason=RejectionReason.NOT_ALLOWED, message=reviewed.told[:1000])
@@ -119,9 +121,9 @@ async def review_output(step: StepContext, node: MonitorNode, output: JsonValue)
         CancelledError: the run was stopped.
     """
     spec = node.spec
-    if output is None or was_reviewed(step.frame.decisions, spec, output):
-        return output
     action = Proposed(ActionKind.ANSWER, node_name(node.node), OUTPUT, output)
+    if output is None or was_reviewed(step.frame.decisions, spec, action):
+        return output
     reviewed = await review(step, action, (spec,))
     if reviewed.refusal:
         raise NotAllowed(
@@ -131,6 +133,11 @@ async def review_output(step: StepContext, node: MonitorNode, output: JsonValue)
             fix="look at the reasons (ostinato show), and mend the team, its input or the monitor",
         )
     return reviewed.value
+
+
+def _names(node: Node) -> tuple[str, ...]:
+    """What a node goes by: one that is monitored by the names of its monitors too."""
+    return (node_name(node), *(_names(node.node) if isinstance(node, MonitorNode) else ()))
 
 
 def actor_of(step: StepContext) -> str:

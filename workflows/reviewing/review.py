@@ -7,7 +7,8 @@ it as ever, where the call is made. Each monitor's decision is noted, that to le
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from temporalio import workflow
 
@@ -17,15 +18,15 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.grants import Verdict
     from activities.contracts.monitors import ActionKind, MonitorSpec
     from activities.errors import Halted
+    from activities.matching import Effort
     from workflows.contracts import DecisionReport
     from workflows.needs import as_text
     from workflows.reviewing.asking import ask_about
+    from workflows.reviewing.effort import given_time
     from workflows.reviewing.judges import judged
-    from workflows.reviewing.rules import Proposed, Said, by_rules, digest_of, looks_at, strictest
+    from workflows.reviewing.rules import Proposed, Said, by_rules, digest_of, looks_at, shortened, strictest
     from workflows.step_context import StepContext
 
-MAX_SHOWN = 200
-"""Characters of changed arguments that a decision is reported with."""
 REFUSED = frozenset({Verdict.BLOCK, Verdict.HALT})
 
 
@@ -69,12 +70,15 @@ async def review(step: StepContext, action: Proposed, monitors: Sequence[Monitor
     looking = [spec for spec in reversed(monitors) if looks_at(spec, action.kind)]
     if not looking:
         return Reviewed(action.value)
-    said, action = _by_all_rules(looking, action)
+    await given_time(step.frame)
+    everything, action = _by_all_rules(step, looking, action)
+    said = [one[-1] for one in everything]
     for index, spec in enumerate(looking):
         for judge in spec.judges:
             if not any(one.verdict in REFUSED for one in said):
-                said[index] = said[index].stricter(await judged(step, spec, judge, action))
-    _note(step, looking, said, action)
+                everything[index].append(one := await judged(step, spec, judge, action))
+                said[index] = said[index].stricter(one)
+    _note(step, looking, everything, said, action)
     return _refusal(step, looking, said, action) or await _as_people_say(step, looking, said, action)
 
 
@@ -93,21 +97,28 @@ async def _as_people_say(
                 return Reviewed(action.value, no, spec)
     if action.value == proposed:
         return Reviewed(action.value)
-    again, action = _by_all_rules(monitors, action)
-    if strictest(again).verdict in REFUSED:
-        _note(step, monitors, again, action)
+    await given_time(step.frame)
+    everything, action = _by_all_rules(step, monitors, action)
+    again = [one[-1] for one in everything]
+    if strictest(again).verdict in REFUSED or any(one.verdict is Verdict.EDIT for one in chain(*everything)):
+        _note(step, monitors, everything, again, action)
     return _refusal(step, monitors, again, action) or Reviewed(action.value)
 
 
-def _by_all_rules(monitors: Sequence[MonitorSpec], action: Proposed) -> tuple[list[Said], Proposed]:
-    """What all rules say, and the action as they have edited it. An edit that makes no answer of it is none."""
-    given, said = action.value, []
+def _by_all_rules(
+    step: StepContext, monitors: Sequence[MonitorSpec], action: Proposed
+) -> tuple[list[list[Said]], Proposed]:
+    """What all rules of each monitor say, and the action as they have edited it. An edit that makes no answer is none."""
+    given, said, effort = action.value, list[list[Said]](), Effort()
     for spec in monitors:
-        one, action = by_rules(spec, action)
+        one, action = by_rules(spec, action, effort)
         said.append(one)
+    step.frame.looked.spend(effort.spent)
     if action.value != given and (problem := action.misfit):
-        last = max((i for i, one in enumerate(said) if one.verdict is Verdict.EDIT), default=len(said) - 1)
-        said[last] = Said(Verdict.BLOCK, said[last].rule, f"edited, {problem}"[:500], said[last].correction)
+        last = next(one for one in reversed(said) if any(s.verdict is Verdict.EDIT for s in one))
+        edit = next(one for one in reversed(last) if one.verdict is Verdict.EDIT)
+        if last[-1].verdict not in REFUSED:
+            last.append(Said(Verdict.BLOCK, edit.rule, f"edited, {problem}"[:500], edit.correction))
     return said, action
 
 
@@ -128,47 +139,54 @@ def _refusal(
     return Reviewed(action.value, worst, spec)
 
 
-def shortened(text: str) -> str:
-    """The start of what a decision has changed, on one line."""
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
-
-
 def _what(action: Proposed) -> str:
     match action.kind:
         case ActionKind.TOOL_CALL:
             return f"the call of {action.tool!r} by {action.actor!r}"
         case ActionKind.HANDOFF:
-            return f"the handoff to {action.recipient!r}"
+            return f"the handoff to {action.about!r}"
         case ActionKind.ANSWER:
             return f"the answer of {action.actor!r}"
 
 
-def _note(step: StepContext, monitors: Sequence[MonitorSpec], said: Sequence[Said], action: Proposed) -> None:
-    step.frame.note(
-        decisions=[
-            DecisionReport(
-                step=step.path,
-                tool=action.about,
-                verdict=one.verdict,
-                by="monitor",
-                reason=one.reason,
-                rule=one.rule,
-                ordinal=action.ordinal,
-                arguments=shortened(as_text(action.value)) if one.verdict is Verdict.EDIT else "",
-                action=action.kind,
-                monitor=spec.name,
-                score=one.score,
-                correction=one.correction,
-                digest=action.digest,
-            )
-            for spec, one in zip(monitors, said, strict=True)
-        ]
-    )
+def _note(
+    step: StepContext,
+    monitors: Sequence[MonitorSpec],
+    everything: Sequence[Sequence[Said]],
+    said: Sequence[Said],
+    action: Proposed,
+) -> None:
+    """List all that was said to an action: each edit, each objection, and last what the monitor comes to."""
+    reports = [
+        DecisionReport(
+            step=step.path,
+            tool=action.about,
+            verdict=one.verdict,
+            by="monitor",
+            reason=one.reason,
+            rule=one.rule,
+            ordinal=action.ordinal,
+            arguments=shortened(as_text(one.edited)) if one.verdict is Verdict.EDIT else "",
+            action=action.kind,
+            monitor=spec.name,
+            score=one.score,
+            correction=one.correction,
+            digest=digest_of(spec, action),
+        )
+        for spec, every, last in zip(monitors, everything, said, strict=True)
+        for one in _listed(every, last)
+    ]
+    step.frame.note(decisions=reports)
 
 
-def was_reviewed(decisions: Sequence[DecisionReport], spec: MonitorSpec, answer: JsonValue) -> bool:
-    """Whether a monitor has let an answer through already, as it is."""
-    wanted = (digest_of(answer), spec.name)
+def _listed(every: Sequence[Said], last: Said) -> list[Said]:
+    """What one monitor has said beside letting through, and the last word: that has the score of all its judges."""
+    others = [one for one in every if one.verdict is not Verdict.PROCEED and replace(one, score=last.score) != last]
+    return [*others, last]
+
+
+def was_reviewed(decisions: Sequence[DecisionReport], spec: MonitorSpec, answer: Proposed) -> bool:
+    """Whether a monitor has let an answer through already, as it is, and looks at whoever gives it now as it did then."""
+    wanted = (digest_of(spec, answer), spec.name)
     last = next((one for one in reversed(decisions) if (one.digest, one.monitor) == wanted), None)
     return last is not None and last.verdict in {Verdict.PROCEED, Verdict.EDIT}

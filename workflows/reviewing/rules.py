@@ -19,12 +19,14 @@ from activities.contracts.monitors import ActionKind, MonitorJudge, MonitorRule,
 from activities.contracts.people import Asking
 from activities.grants import MAX_MATCHED, misfit, same_json
 from activities.input_contracts import input_problems
-from activities.matching import occurs, redacted
+from activities.matching import Effort, TooMuch, occurs, redacted, width
 from activities.records import request_hash
 from activities.rules import edited, fits
 
 STRICTNESS = (Verdict.PROCEED, Verdict.EDIT, Verdict.ASK, Verdict.BLOCK, Verdict.HALT)
 """What wins over all before it: nobody is asked for what another monitor refuses."""
+MAX_SHOWN = 200
+"""Characters of changed arguments that a decision is reported with."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Proposed:
     value: JsonValue
     """A call's arguments, an answer, what a receiver would be told."""
     tool: str = ""
-    recipient: str = ""
+    recipients: tuple[str, ...] = ()
+    """Who would get a step: a monitored node goes by its monitor's name and by its own."""
     defaults: Mapping[str, JsonValue] = field(default_factory=dict)
     """Arguments that the tool fills in where they are not given."""
     schema: Schema | None = None
@@ -59,14 +62,9 @@ class Proposed:
         return f"it does not fit the contract: {problems[0]}" if problems else ""
 
     @property
-    def digest(self) -> Digest | None:
-        """By which an answer is known that was reviewed before."""
-        return digest_of(self.value) if self.kind is ActionKind.ANSWER else None
-
-    @property
     def about(self) -> str:
         """What it is about, for reports: the tool, or who would get the step."""
-        return self.tool or self.recipient
+        return self.tool or next(iter(self.recipients), "")
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,8 @@ class Said:
     asking: Asking | None = None
     score: float | None = None
     """The highest of its judges; nothing where none was asked."""
+    edited: JsonValue = None
+    """What it makes of the action."""
 
     def stricter(self, other: "Said") -> "Said":
         """The one that wins, with the higher score; the first of two that say the same."""
@@ -89,9 +89,19 @@ class Said:
         return replace(winner, score=score)
 
 
-def digest_of(answer: JsonValue) -> Digest:
-    """The same answer has the same."""
-    return request_hash({"answer": answer})
+def digest_of(spec: MonitorSpec, action: Proposed) -> Digest | None:
+    """By which an answer is known that a monitor has reviewed before: held against the same rules, by the same judges."""
+    if action.kind is not ActionKind.ANSWER:
+        return None
+    who = (*(rule.agent for rule in spec.rules), *(judge.agent for judge in spec.judges))
+    looking = [fits(agents, action.actor) for agents in who]
+    return request_hash({"answer": action.value, "looking": looking})
+
+
+def shortened(text: str) -> str:
+    """The start of what a decision has changed, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def read(arguments: str) -> tuple[JsonValue, str]:
@@ -115,40 +125,52 @@ def looks_at(spec: MonitorSpec, kind: ActionKind) -> bool:
     return any(kind in rule.kinds for rule in spec.rules) or any(kind in judge.on for judge in spec.judges)
 
 
-def by_rules(spec: MonitorSpec, action: Proposed) -> tuple[Said, Proposed]:
-    """What a monitor's rules say, and the action as they have edited it.
+def by_rules(spec: MonitorSpec, action: Proposed, effort: Effort) -> tuple[list[Said], Proposed]:
+    """What a monitor's rules say, in order and the one that decides last, and the action as they have edited it.
 
-    In order: an ``edit`` changes the action and the next rules look at that; the first other verdict decides.
+    An ``edit`` changes the action and the next rules look at that; the first other verdict decides. What is too long to
+    be looked at is blocked.
     """
     if action.problem:
-        return Said(Verdict.BLOCK, "", f"it cannot be judged: {action.problem}"), action
-    said = Said()
+        return [Said(Verdict.BLOCK, "", f"it cannot be judged: {action.problem}")], action
+    said = list[Said]()
     for number, rule in enumerate(spec.rules, start=1):
-        if not matches(rule, action):
-            continue
         name, why = rule.name or f"rule {number}", rule.reason or f"the monitor says {rule.verdict.value}"
-        if rule.verdict is Verdict.PROCEED:
-            return (said if said.verdict is Verdict.EDIT else Said(rule=name)), action
-        if rule.verdict is not Verdict.EDIT:
-            return Said(rule.verdict, name, why, rule.correction, rule.asking), action
-        changed, problem = _edited(rule, action)
+        try:
+            if not matches(rule, action, effort):
+                continue
+            if rule.verdict is Verdict.PROCEED:
+                return said or [Said(rule=name)], action
+            if rule.verdict is not Verdict.EDIT:
+                return [*said, Said(rule.verdict, name, why, rule.correction, rule.asking)], action
+            changed, problem = _edited(rule, action, effort)
+        except TooMuch:
+            changed, problem = action.value, "it is too long to be looked at"
         if problem:
-            return Said(Verdict.BLOCK, name, problem, rule.correction), action
+            return [*said, Said(Verdict.BLOCK, name, problem, rule.correction)], action
         if not same_json(changed, action.value):
-            said = Said(Verdict.EDIT, name, why, rule.correction)
+            said.append(Said(Verdict.EDIT, name, why, rule.correction, edited=changed))
             action = replace(action, value=changed)
-    return said, action
+    return said or [Said()], action
 
 
-def matches(rule: MonitorRule, action: Proposed) -> bool:
-    """Whether a rule decides on an action. Where a value can be taken in two ways, a rule that lets through takes neither."""
+def matches(rule: MonitorRule, action: Proposed, effort: Effort) -> bool:
+    """Whether a rule decides on an action. Where a value can be taken in two ways, a rule that lets through takes neither.
+
+    Raises:
+        TooMuch: there is too much to look at.
+    """
     if action.kind not in rule.kinds or not fits_names(rule, action):
         return False
-    if not all(_holds(given, action.fields.get(name), rule.verdict) for name, given in rule.arguments.items()):
+    fields = action.fields
+    for name, given in rule.arguments.items():
+        if given.pattern is not None and isinstance(value := fields.get(name), str):
+            effort.spend(min(len(value), MAX_MATCHED) * width(given.pattern))
+        if not _holds(given, fields.get(name), rule.verdict):
+            return False
+    if not rule.arguments.keys() <= fields.keys():
         return False
-    if not rule.arguments.keys() <= action.fields.keys():
-        return False
-    return rule.text is None or occurs(rule.text, action.value)
+    return rule.text is None or occurs(rule.text, action.value, effort)
 
 
 def fits_names(rule: MonitorRule | MonitorJudge, action: Proposed) -> bool:
@@ -156,7 +178,7 @@ def fits_names(rule: MonitorRule | MonitorJudge, action: Proposed) -> bool:
     return (
         fits(rule.agent, action.actor)
         and (action.kind is not ActionKind.TOOL_CALL or fits(rule.tool, action.tool))
-        and (action.kind is not ActionKind.HANDOFF or fits(rule.recipient, action.recipient))
+        and (action.kind is not ActionKind.HANDOFF or any(fits(rule.recipient, one) for one in action.recipients))
     )
 
 
@@ -184,14 +206,14 @@ def _fits(rule: ArgumentRule, value: JsonValue, verdict: Verdict) -> bool:
     return misfit({"it": rule}, {"it": value}) is None
 
 
-def _edited(rule: MonitorRule, action: Proposed) -> tuple[JsonValue, str]:
+def _edited(rule: MonitorRule, action: Proposed, effort: Effort) -> tuple[JsonValue, str]:
     """What an edit makes of an action, and why it cannot be edited; empty: it can."""
     if action.kind is ActionKind.HANDOFF:
         return action.value, "what is handed over cannot be edited"
     value = action.value
     if rule.redact is not None and rule.text is not None:
-        value = redacted(rule.text, value, rule.redact)
-        if occurs(rule.text, value):
+        value = redacted(rule.text, value, rule.redact, effort)
+        if occurs(rule.text, value, effort):
             return value, "what is to be redacted stands where nothing can be redacted"
     if not rule.replace and not rule.limit:
         return value, ""

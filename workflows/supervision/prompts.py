@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from activities.contracts.base import MAX_TEXT
+from workflows.cutting import Shown, bounded, shares
 from workflows.teams.tree import SubtaskSpec, WorkerSpec
 
 MAX_SHOWN = MAX_TEXT * 3 // 4
@@ -18,7 +19,7 @@ def for_worker(goal: str, subtask_id: str, subtask: SubtaskSpec) -> str:
     parts = [subtask.task, f"{which} The goal: {goal}" if goal else f"{which} It is complete in itself."]
     if subtask.input is not None:
         parts.append(f"Input:\n{_json(subtask.input)}")
-    return _bounded("\n\n".join(parts))
+    return bounded("\n\n".join(parts))
 
 
 def for_planner(goal: str, workers: Mapping[str, WorkerSpec], room: int, *, tells_goal: bool = True) -> str:
@@ -32,7 +33,7 @@ def for_planner(goal: str, workers: Mapping[str, WorkerSpec], room: int, *, tell
     """
     seen = "its own subtask and the goal" if tells_goal else "its own subtask, and does not know the goal"
     types = "\n".join(f"- {name}: {worker.description or 'no description'}" for name, worker in workers.items())
-    return _bounded(
+    return bounded(
         f"{goal}\n\nBreak this goal down into at most {room} subtasks that can be worked on side by side, each complete"
         f" in itself: a worker sees nothing but {seen}. Worker types:\n{types}"
     )
@@ -40,56 +41,50 @@ def for_planner(goal: str, workers: Mapping[str, WorkerSpec], room: int, *, tell
 
 def for_follow_up(results: Sequence[Mapping[str, JsonValue]], room: int) -> str:
     """Another round, on what has come back."""
-    return _bounded(
-        f"These are the results so far.\n\n{_shown(results)}\n\nWhich further subtasks does the goal need? At most {room};"
-        " an empty list where nothing is missing, or where more work would not help."
+    so_far = _shown(results)
+    return bounded(
+        f"These are the results so far.\n\n{so_far}\n\nWhich further subtasks does the goal need? At most {room};"
+        " an empty list where nothing is missing, or where more work would not help.",
+        so_far,
     )
 
 
 def for_synthesis(goal: str, results: Sequence[Mapping[str, JsonValue]], missing: Iterable[str]) -> str:
     """One whole out of the parts."""
     gaps = "\n".join(f"- {line}" for line in missing)
-    return _bounded(
-        f"{goal}\n\nThe results of the subtasks:\n\n{_shown(results)}\n\n"
+    said = _shown(results)
+    return bounded(
+        f"{goal}\n\nThe results of the subtasks:\n\n{said}\n\n"
         + (f"These parts are missing, and your answer has to say so:\n{gaps}\n\n" if gaps else "")
-        + "Answer the goal from these results, and from nothing else."
+        + "Answer the goal from these results, and from nothing else.",
+        said,
     )
 
 
 def for_correction(problems: Iterable[str]) -> str:
     """What the gate has against a draft."""
     listed = "\n".join(f"- {problem}" for problem in problems)
-    return _bounded(f"Your answer cannot be used as it is:\n{listed}\nAnswer again, whole and corrected.")
+    return bounded(f"Your answer cannot be used as it is:\n{listed}\nAnswer again, whole and corrected.")
 
 
 def whole_again(prompt: str, draft: JsonValue, correction: str) -> str:
     """A correction for somebody who does not remember the draft: all that there is to know."""
-    return _bounded(f"{prompt}\n\nAn earlier answer:\n{_json(draft)}\n\n{correction}")
+    return bounded(f"{prompt}\n\nAn earlier answer:\n{_json(draft)}\n\n{correction}", prompt)
 
 
 def for_a_person(goal: str) -> str:
     """A draft that nothing else lets through."""
-    return _bounded(f"May this draft be the answer? The goal: {goal}")
+    return bounded(f"May this draft be the answer? The goal: {goal}")
 
 
 def for_review(goal: str, draft: JsonValue) -> str:
     """A draft, for somebody who did not write it."""
-    return _bounded(f"Review this draft.\n\nThe goal: {goal}\n\nThe draft:\n{_json(draft)}")
+    return bounded(f"Review this draft.\n\nThe goal: {goal}\n\nThe draft:\n{_json(draft)}")
 
 
-def _shown(results: Sequence[Mapping[str, JsonValue]]) -> str:
-    whole = [_json(result) for result in results]
-    if sum(map(len, whole)) <= MAX_SHOWN:
-        return "\n".join(whole)
-    share = MAX_SHOWN // len(whole)
-    return "\n".join(
-        text if len(text) <= share else f"{text[:share]} [cut: {len(text):,} characters]" for text in whole
-    )
+def _shown(results: Sequence[Mapping[str, JsonValue]]) -> Shown:
+    return shares({f"the result of {result.get('subtask_id')}": _json(result) for result in results}, MAX_SHOWN)
 
 
 def _json(value: JsonValue | Mapping[str, JsonValue]) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 100]}\n[cut: {len(text):,} characters]"

@@ -9,8 +9,16 @@ from workflows.teams.tree import AgentNode, CallNode, MonitorNode, Node, Pattern
 
 
 def most_reviews(team: TeamSpec, monitor: MonitorNode, judge: MonitorJudge) -> int:
-    """Of all that is done in a monitored node, and of what it comes to."""
-    return _of(team, monitor.node, judge) + (ActionKind.ANSWER in judge.on)
+    """Of what a monitored node is handed, of all that is done in it, and of what it comes to."""
+    return _handed(monitor.node, judge) + _of(team, monitor.node, judge) + (ActionKind.ANSWER in judge.on)
+
+
+def _handed(node: Node, judge: MonitorJudge) -> int:
+    """Of a step, handed to its node and to each that stands in."""
+    if ActionKind.HANDOFF not in judge.on:
+        return 0
+    other = stand_in(node)
+    return 1 + (_handed(other, judge) if other else 0)
 
 
 def _of(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
@@ -27,8 +35,7 @@ def _own(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
         case MonitorNode():  # who judges is not judged
             return _of(team, node.node, judge)
         case PatternBase():
-            handed = ActionKind.HANDOFF in judge.on
-            return sum(part.most * (_of(team, part.node, judge) + handed) for part in node.parts())
+            return sum(part.most * (_of(team, part.node, judge) + _handed(part.node, judge)) for part in node.parts())
         case _:
             return 0
 

@@ -126,6 +126,13 @@ class PatternBase(NodeBase):
         """How often the parts of a group are run at most, all of them together."""
         return max((part.most for part in self.parts() if part.group == group), default=0)
 
+    def decides(self) -> Schema | None:
+        """What the person of ``escalate`` is asked where the pattern itself cannot decide, as a JSON Schema.
+
+        Nothing where that is known only then. A constant that stands in for the person is held to it before the run.
+        """
+        return None
+
     def comparisons(self) -> "Comparisons | None":
         """What it compares by an embedding model; nothing where it asks none."""
         return None

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from workflows.teams.tree import Node
 
 
+_ANY: Schema = {**text("The position that holds.", longest=2000), "pattern": r"\S"}
+
+
 class DebateNode(PatternBase):
     """Several answer one question, argue, and vote; a judge makes one answer of it.
 
@@ -60,6 +63,10 @@ class DebateNode(PatternBase):
             found.append(Part("judge", self.judge, 1, 1, offers=judged, step="judge", before=places))
         return tuple(found)
 
+    def decides(self) -> Schema:
+        """The position that holds."""
+        return choice(self.positions, "The position that holds.") if self.positions else _ANY
+
     def comparisons(self) -> Comparisons | None:
         """Of all positions of a round, where they are free texts."""
         return (
@@ -93,6 +100,6 @@ def outcome() -> Schema:
         "votes": entries,
         "minority": entries,
         "rounds": entries,
-        "decided_by": choice(("agreement", "votes", "person")),
+        "decided_by": choice(("agreement", "votes", "person", "fallback")),
     }
     return record(held)
