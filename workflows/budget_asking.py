@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.people import Choice, HumanDecision, HumanTask
     from activities.errors import OstinatoError
     from workflows.budget import Account
-    from workflows.contracts import DecisionReport
+    from workflows.contracts import BudgetAsked, DecisionReport
     from workflows.failures import stop_if_requested
     from workflows.people import ask_person
     from workflows.step_context import StepContext
@@ -53,11 +53,16 @@ def _example(short: str, limit: float) -> str:
 class BudgetQuestions:
     """Asks for one account. Whoever meets a breach while the question is open waits for the same answer."""
 
-    def __init__(self, step: StepContext, spec: BudgetSpec) -> None:
+    def __init__(self, step: StepContext, spec: BudgetSpec, before: BudgetAsked | None = None) -> None:
+        """``before``: what was said before a continue-as-new."""
         self._step, self._spec = step, spec
         self._initial = Amounts(**{name: getattr(spec, name) or 0 for name in COUNTED})
         self._open: asyncio.Task[bool] | None = None
-        self._waiting = self._asked = 0
+        self._waiting = 0
+        self.count = before.questions if before else 0
+        """Times that people were asked; all that there are, where they said no."""
+        self.allowed = before.allowed if before else Amounts()
+        """What they have allowed on top."""
 
     async def more(self, account: Account, short: str) -> bool:
         """Whether a person has allowed more.
@@ -66,10 +71,10 @@ class BudgetQuestions:
             CancelledError: the step's time is over, or the run was stopped.
         """
         if self._open is None:
-            if self._asked >= MAX_ASKS:
+            if self.count >= MAX_ASKS:
                 return False
-            self._asked += 1
-            self._open = asyncio.create_task(self._ask(account, short, self._asked))
+            self.count += 1
+            self._open = asyncio.create_task(self._ask(account, short, self.count))
         task = self._open
         self._waiting += 1
         try:
@@ -104,7 +109,7 @@ class BudgetQuestions:
         except (OstinatoError, FailureError) as error:
             stop_if_requested()
             step.frame.decide(f"nobody allowed more {short} for {account.owner}: {error}")
-            self._asked = MAX_ASKS
+            self.count = MAX_ASKS
             return False
         more = self._allowed(decision, short)
         step.frame.decide(
@@ -120,8 +125,9 @@ class BudgetQuestions:
         )  # fmt: skip
         if more:
             account.allow(more)
+            self.allowed += more
         else:
-            self._asked = MAX_ASKS  # a no is not asked for twice
+            self.count = MAX_ASKS  # a no is not asked for twice
         return bool(more)
 
     def _allowed(self, decision: HumanDecision, short: str) -> Amounts | None:

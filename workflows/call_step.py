@@ -93,8 +93,6 @@ class _Call:
         if node.name not in run.plans:
             raise ConfigurationInvalid(f"the run knows no call {node.name!r}", fix="start runs that were admitted")
         plan, request = run.plans[node.name], self._request()
-        if request.handoff:
-            request = request.model_copy(update={"handoff": sent(request.handoff, step.funds)})
         with noting_effect(step, plan, request, lambda: self._end) as ended:
             answer = await through_the_gate(step, request, self._send)
             ended(answer)
@@ -153,8 +151,11 @@ class _Call:
 
         async def call(attempts: int) -> ToolResponse:
             self.sent = True
+            # With what may be used now: a person may have allowed more.
+            handoff = sent(request.handoff, self._step.funds) if request.handoff else None
+            told = request.model_copy(update={"handoff": handoff})
             return await steps.call_tool(
-                request, tool_timeout=timeout, summary=summary, punctual=punctual, attempts=attempts
+                told, tool_timeout=timeout, summary=summary, punctual=punctual, attempts=attempts
             )
 
         return await paid(self._step.funds, call, self._count)

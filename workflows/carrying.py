@@ -33,5 +33,6 @@ def carried(frame: Frame, result: RunResult, memory: JsonValue) -> Carried:
         result=with_beside(frame, result).model_copy(update=held),
         done=tuple(own[-MAX_LISTED_EFFECTS:]),
         effects_begun=frame.effects_begun,
+        budget=frame.budget_asked(),
         started_at=frame.started_at,
     )

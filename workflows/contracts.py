@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, StringConstraints
 
 from activities.contracts.artifacts import ArtifactRef
 from activities.contracts.base import CostUsd, Digest, Line, Name, RunId, Text, Tokens, WireModel
-from activities.contracts.budgets import Budget
+from activities.contracts.budgets import Amounts, Budget
 from activities.contracts.effects import MAX_EFFECTS, MAX_LISTED_EFFECTS, EffectReport
 from activities.contracts.events import MAX_EVENT_REPORTS, EventReport
 from activities.contracts.failures import FailureDetail
@@ -87,6 +87,19 @@ class Task(WireModel):
     """What reviews its actions, and those of all below it: the outermost first."""
 
 
+class BudgetAsked(WireModel):
+    """What became of a workflow's budget, besides what was used of it."""
+
+    allowed: Amounts = Amounts()
+    """What people have allowed on top."""
+    questions: Annotated[int, Field(ge=0)] = 0
+    """Times that they were asked."""
+    breached: bool = False
+    """A call was refused because of it."""
+    grant_breached: bool = False
+    """The same of what a nested workflow was granted."""
+
+
 class AgentState(WireModel):
     """An agent between two turns: all that a continue-as-new carries over. Of constant size."""
 
@@ -120,6 +133,8 @@ class AgentState(WireModel):
     """Its owner has taken it: the handoff is not sent again."""
     ownership: "Ownership | None" = None
     """Who has the step, where it was transferred."""
+    budget: BudgetAsked = BudgetAsked()
+    """Of a workflow that is about it."""
     sent_back: int = 0
     """Times that monitors have sent an answer back."""
     beside: "RunResult | None" = None
@@ -318,6 +333,8 @@ class RunResult(WireModel):
     """Files that the run made; names are unique."""
     missing: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
     """What the result lacks, one sentence each."""
+    unlisted: Annotated[int, Field(ge=0)] = 0
+    """Sentences beyond those. What a run returns says so in the last line of ``missing``."""
     notes: Annotated[tuple[Line, ...], Field(max_length=100)] = ()
     """What is worth knowing of it, and lacks nothing."""
     thread: ThreadRef | None = None
@@ -353,6 +370,7 @@ class Carried(WireModel):
     done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_LISTED_EFFECTS)] = ()
     """The effects that stand."""
     effects_begun: int = 0
+    budget: BudgetAsked = BudgetAsked()
     started_at: float
     """Workflow time of its start, seconds since 1970."""
 

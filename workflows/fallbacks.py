@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from workflows.budget import Account
     from workflows.contracts import RunResult, RunStatus, Task
+    from workflows.lacking import lacking
     from workflows.step_context import StepContext
     from workflows.teams.tree import (
         AgentNode,
@@ -22,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
         on_tier,
     )
 
-MAX_MISSING = 100
 MAX_REASONS = 16
 
 
@@ -109,7 +109,7 @@ def _partial(failed: RunResult, output: JsonValue, missing: str) -> RunResult:
             "output": output,
             "so_far": None,
             "failure": None,
-            "missing": tuple(dict.fromkeys((*failed.missing, missing[:1000])))[-MAX_MISSING:],
+            **lacking(failed, missing[:1000]),
         }
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.budgets import Budget
+    from activities.contracts.budgets import Amounts, Budget
     from activities.contracts.effects import EffectReport
     from activities.contracts.events import MAX_EVENT_REPORTS, EventReport
     from activities.contracts.failures import FailureDetail
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.budget import Account
     from workflows.budget_asking import BudgetQuestions
     from workflows.clock import Clock
-    from workflows.contracts import AgentState, DecisionReport, RunInput, RunResult, Task
+    from workflows.contracts import AgentState, BudgetAsked, DecisionReport, RunInput, RunResult, Task
     from workflows.deadlines import end_of_run
     from workflows.progress import Board
     from workflows.reviewing.effort import Looked
@@ -68,6 +68,8 @@ class Frame:
     _waiting: list["asyncio.Task[Any]"] = field(default_factory=list)
     grant: Account | None = None
     """What a nested workflow was granted; above its own budget."""
+    questions: BudgetQuestions | None = None
+    """Where its budget asks people for more."""
     results: list[RunResult] = field(default_factory=list)
     """Of its pattern's steps, as they end: what there is where it is ended before it has a result."""
     beside: list[RunResult] = field(default_factory=list)
@@ -106,9 +108,28 @@ class Frame:
             grant=grant,
             beside=[run.state.beside] if run.state and run.state.beside else [],
         )
-        if root.budget and root.budget.on_breach == "ask":
-            account.more = BudgetQuestions(frame.step(), root.budget).more
+        frame._go_on_asking(run.state.budget if run.state else before.budget if before else BudgetAsked())
         return frame
+
+    def _go_on_asking(self, asked: BudgetAsked) -> None:
+        """What people have said to the budget before a continue-as-new holds, and they are not asked more often for it."""
+        budget = self.run.team.root.budget
+        self.account.allow(asked.allowed)
+        self.account.breached = asked.breached
+        if self.grant:
+            self.grant.breached = asked.grant_breached
+        if budget and budget.on_breach == "ask":
+            self.questions = BudgetQuestions(self.step(), budget, asked)
+            self.account.more = self.questions.more
+
+    def budget_asked(self) -> BudgetAsked:
+        """What became of the budget, for a continue-as-new."""
+        return BudgetAsked(
+            allowed=self.questions.allowed if self.questions else Amounts(),
+            questions=self.questions.count if self.questions else 0,
+            breached=self.account.breached,
+            grant_breached=self.grant is not None and self.grant.breached,
+        )
 
     @property
     def task(self) -> Task:

@@ -27,13 +27,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus, Task
     from workflows.failures import failure_of
     from workflows.frame import Frame
+    from workflows.lacking import lacking
     from workflows.needs import given_to, supplied, told, values_of, with_needs
     from workflows.step_context import StepContext
     from workflows.teams.tree import Node, node_key, node_name
 
 LEAST_SECONDS = 0.005
 """A step with less time than this cannot begin: the way to a worker alone takes as long."""
-MAX_MISSING = 100
 MAX_OFFERS = 2
 """Offers of one step to one owner: the first, and one with what the first lacked."""
 
@@ -206,7 +206,7 @@ def with_cut(task: Task, node: Node, result: RunResult) -> RunResult:
     if not cut or result.status is RunStatus.FAILED:
         return result
     said = f"{node_key(node)} was shown only the start of what it was given: {', '.join(cut)}"[:1000]
-    return result.model_copy(update={"status": RunStatus.PARTIAL, "missing": (*result.missing, said)[-MAX_MISSING:]})
+    return result.model_copy(update={"status": RunStatus.PARTIAL, **lacking(result, said)})
 
 
 _ENDED_BY = {

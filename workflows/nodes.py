@@ -243,6 +243,7 @@ async def _run_child(step: StepContext, node: Node, task: Task) -> RunResult:
             "path": path,
             "task": task.model_copy(update={"budget": grant.budget, "payer": grant.payer}),
             "state": None,
+            "carried": None,
             "rewind": run.rewind.below(path) if run.rewind else None,
         }
     )

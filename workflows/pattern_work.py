@@ -4,7 +4,7 @@ A pattern's own module says in which order its parts are run and what is made of
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -16,28 +16,26 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.base import Schema
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import ThreadRef
-    from activities.contracts.people import Choice
-    from activities.errors import ConfigurationInvalid, ContractViolated, DeadlineExceeded, OstinatoError
-    from activities.input_contracts import input_problems
+    from activities.errors import ConfigurationInvalid, DeadlineExceeded, OstinatoError
     from workflows import lifecycle
     from workflows.carrying import carried
     from workflows.contracts import RunInput, RunResult, RunStatus, Task
-    from workflows.deadlines import within
+    from workflows.deadlines import earliest, within
+    from workflows.escalation import after_nobody_helped, offered
     from workflows.failures import failure_of, stop_if_requested
     from workflows.fallbacks import MAX_REASONS, is_unknown
     from workflows.frame import Frame
     from workflows.nodes import committed, run_node
+    from workflows.part_answers import answering, both
     from workflows.progress import is_long
     from workflows.results import together
     from workflows.stages import shown, unread
     from workflows.teams.bounds import inline_places
-    from workflows.teams.tree import Node, Part, PatternBase, PersonNode, node_name
+    from workflows.teams.tree import Node, Part, PatternBase, node_name
 
 N = TypeVar("N", bound=PatternBase)
 T = TypeVar("T")
 
-_OF_SOMETHING = frozenset({Choice.APPROVE, Choice.EDIT})
-"""What can be said of something only."""
 NOT_TO_PEOPLE = frozenset({FailureKind.HALTED, FailureKind.CANCELLED})
 """Failures after which nobody is asked."""
 
@@ -59,7 +57,11 @@ class Ask:
     seconds: float | None = None
     """Bound of the step, beside its node's own and the pattern's."""
     until: float | None = None
-    """Workflow time at which it has to have ended, whoever does it: of a part of the pattern's own time."""
+    """Workflow time at which it has to have ended; whoever it is put to then has the pattern's own time."""
+    person_until: float | None = None
+    """The same for that person, where what comes after needs the rest of the pattern's time."""
+    draft: bool = False
+    """Whether ``given`` can be passed on as it is: only then a person may approve it, or edit it."""
     punctual: bool = False
     """At its end nothing is waited for that has no effect."""
     subtask_id: str = ""
@@ -214,7 +216,7 @@ class PatternWork(Generic[N]):
         task = within(self._task(step, ask), self.deadline)
         cuts = unread(node, ask.prompt or self.goal, ask.given)
         self.missing += [line for line in cuts if line not in self.missing]
-        context = replace(self.frame.step(step), accept=_both(part, ask.accept), commits=ask.commits)
+        context = replace(self.frame.step(step), accept=both(part, ask.accept), commits=ask.commits)
         result = await run_node(context, node, task, inline=place in self._inline)
         self.results.append(result)
         return result
@@ -254,7 +256,7 @@ class PatternWork(Generic[N]):
     async def escalated(
         self, place: str, step: str, ask: "Ask", failed: RunResult, *, answers: Schema | None = None
     ) -> RunResult:
-        """What a person makes of a step that failed for good; the failed result where nobody is asked, or says no.
+        """What a person makes of a step that failed for good; a failed result where nobody is asked, or says no.
 
         Args:
             place: as in ``run``.
@@ -272,7 +274,9 @@ class PatternWork(Generic[N]):
             return failed
         reason = f"{node_name(ask.node or part.node)} failed: {why.message if why else 'it gave no reason'}"[:1000]
         said = await self._person(step, replace(ask, reasons=(*ask.reasons, reason)), part)
-        return failed if said is None or said.status is RunStatus.FAILED else said
+        if said is None:
+            return failed
+        return after_nobody_helped(failed, said) if said.status is RunStatus.FAILED else said
 
     async def decided(self, step: str, ask: "Ask", answers: Schema) -> RunResult | None:
         """What the person of ``escalate`` says where the pattern cannot decide; nothing where nobody is asked, or says no.
@@ -291,33 +295,34 @@ class PatternWork(Generic[N]):
     async def asked(self, step: str, ask: "Ask", answers: Schema | None = None) -> RunResult | None:
         """As ``decided``; a no is the failed result, and nothing means that nobody was asked, or was left out.
 
-        Where there is nothing to look at, there is nothing to approve or to edit: the person is asked for an answer.
-
         Raises:
             CancelledError: the run was stopped.
         """
         person = self.node.escalate
         if person is None:
             return None
-        if ask.given is None and not _OF_SOMETHING.isdisjoint(person.choices):
-            left = tuple(choice for choice in person.choices if choice not in _OF_SOMETHING)
-            choices = left if Choice.ANSWER in left else (Choice.ANSWER, *left)
-            person = person.model_copy(update={"choices": choices})
-            ask = replace(ask, reasons=(*ask.reasons, "there is nothing to approve or to edit: an answer is asked for"))
-        said = await self._person(step, ask, Part("escalate", person, answers=answers), person)
+        said = await self._person(step, ask, Part("escalate", person, answers=answers))
         return None if said and said.status is RunStatus.PARTIAL and said.output is None else said
 
-    async def _person(self, step: str, ask: "Ask", part: Part, person: PersonNode | None = None) -> RunResult | None:
-        person = person or self.node.escalate
-        if person is None or self.is_late or self.frame.halted or self.unknown:
+    async def _person(self, step: str, ask: "Ask", part: Part) -> RunResult | None:
+        """The person's result; nothing where nobody is asked. A pattern whose own time has no end gives its ``seconds``."""
+        person = self.node.escalate
+        if person is None or self.frame.halted or self.unknown:
+            return None
+        end = earliest(self.deadline, ask.person_until, workflow.time() + self.node.seconds)
+        if end is not None and end <= workflow.time():
+            self.frame.decide(f"{step}: {person.name} is not asked, the time for it is over")
             return None
         why = ask.reasons[-1] if ask.reasons else "nobody else can decide"
         self.frame.decide(f"{step}: {person.name} is asked, {why}")
-        context = replace(self.frame.step(step, "escalate.person"), accept=_both(part, ask.accept))
+        context = replace(self.frame.step(step, "escalate.person"), accept=both(part, ask.accept))
+        person, said = offered(person, has_draft=ask.draft and ask.given is not None)
         # What bounds whoever failed does not bound the person.
-        task = within(self._task(step, replace(ask, seconds=None)), self.deadline)
-        result = await run_node(context, answering(person, part), task)
+        ask = replace(ask, seconds=None, until=end, reasons=(*ask.reasons, *said))
+        result = await run_node(context, answering(person, part), self._task(step, ask))
         self.results.append(result)
+        if result.status is RunStatus.FAILED and result.failure:
+            self.frame.decide(f"{step}: {result.failure.message}")
         return result
 
     def check_budget(self, results: Iterable[RunResult]) -> None:
@@ -372,6 +377,9 @@ class PatternWork(Generic[N]):
 
     def come_to(self, output: JsonValue, failure: FailureDetail | None = None) -> RunResult:
         """What all steps come to."""
+        own, path = [*self.missing, *self.unwanted], self.frame.path
+        if self.frame.run.task is not None:  # others lack the same, and it is not the same
+            own = [f"{path}: {line}"[:1000] for line in own]
         lacks = self.missing or any(result.status is RunStatus.PARTIAL for result in self.results)
         status = RunStatus.FAILED if failure else RunStatus.PARTIAL if lacks else RunStatus.COMPLETE
         return together(
@@ -379,36 +387,10 @@ class PatternWork(Generic[N]):
             status=status,
             output=None if failure else output,
             so_far=self.so_far if failure else None,
-            missing=[*self.missing, *self.unwanted],
+            missing=own,
             failure=failure,
             thread=self.results[-1].thread if self.results else None,
         )
-
-
-def answering(node: T, part: Part) -> T:
-    """The node as it stands in this place: a person is asked for what the place wants answered."""
-    if isinstance(node, PersonNode) and node.answer is None and part.answers is not None:
-        return node.model_copy(update={"answer": part.answers})
-    return node
-
-
-def checked(part: Part, result: RunResult) -> RunResult:
-    """The result, failed where it does not answer what its place wants. An agent's was looked at before."""
-    if part.answers is None or result.status is RunStatus.FAILED or result.output is None:
-        return result
-    problems: Sequence[str] = input_problems(result.output, part.answers)
-    if not problems:
-        return result
-    error = ContractViolated(
-        f"{part.place} does not answer as a {part.role} has to: {problems[0]}",
-        fix="let it return what the pattern's documentation says",
-    )
-    failure = failure_of(error, agent="", step=part.place)
-    return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": failure})
-
-
-def _both(part: Part, accept: Callable[[RunResult], RunResult]) -> Callable[[RunResult], RunResult]:
-    return lambda result: accept(checked(part, result))
 
 
 def _raised(value: T | BaseException) -> T:

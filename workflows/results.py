@@ -13,17 +13,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.steps import Usage
     from workflows.contracts import MAX_LOG, AgentUsage, RunResult, RunStatus, StepReport
     from workflows.frame import MAX_NOTES, Frame
+    from workflows.lacking import as_told, lacking, listed
 
 OUTCOME = ("status", "output", "so_far", "thread", "owner", "failure")
 """The fields that say what a result comes to; all others add up."""
-MAX_STEPS, MAX_AGENTS, MAX_MISSING, MAX_ARTIFACTS = 2000, 200, 100, 1000
+MAX_STEPS, MAX_AGENTS, MAX_ARTIFACTS = 2000, 200, 1000
 
 
 def of_steps(steps: Iterable[StepReport], **fields: Any) -> RunResult:
     """A result made of these steps; ``fields`` are the others of ``RunResult``, cut to their bounds."""
     steps = tuple(steps)
     fields.setdefault("agents", by_agent(steps))
-    fields["missing"] = tuple(fields.get("missing", ()))[-MAX_MISSING:]
+    fields |= listed(fields.get("missing", ()), fields.get("unlisted", 0))
     fields["artifacts"] = unique(fields.get("artifacts", ()))
     return RunResult(steps=steps[-MAX_STEPS:], **fields)
 
@@ -38,7 +39,8 @@ def together(results: Iterable[RunResult], **fields: Any) -> RunResult:
         artifacts=[artifact for result in results for artifact in result.artifacts],
         effects=sum(result.effects for result in results),
         agents=merged(agent for result in results for agent in result.agents),  # steps may have been cut
-        missing=dict.fromkeys(missing),
+        missing=missing,
+        unlisted=sum(result.unlisted for result in results),
         **fields,
     )
 
@@ -67,7 +69,7 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
             "events": tuple(frame.events),
             "done": done,
             "short": run.task.payer if run.task and frame.grant and frame.grant.breached else "",
-            "missing": (*result.missing, *unlisted)[-MAX_MISSING:],
+            **lacking(result, *unlisted),
             "notes": (*result.notes, *frame.notes, *notes)[-MAX_NOTES:],
         }
     )
@@ -75,7 +77,7 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
         return whole
     return whole.model_copy(
         update={
-            "missing": (*run.missing, *whole.missing)[-MAX_MISSING:],
+            "missing": as_told((*run.missing, *whole.missing), whole.unlisted),
             "notes": (*run.notes, *whole.notes)[-MAX_NOTES:],
         }
     )

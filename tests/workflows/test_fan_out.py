@@ -179,7 +179,8 @@ async def test_with_all_a_failed_branch_is_named_and_the_rest_goes_on(workers: W
     assert none.failure
     assert none.failure.kind is FailureKind.AUTHENTICATION_FAILED
     assert none.failure.message.startswith("0 of 2 branches answered: none of them in time, or as it should. no key")
-    assert (left_out.status, left_out.output) == (RunStatus.PARTIAL, {})
+    assert left_out.failure, "none at all fails it, though every one may be left out"
+    assert left_out.failure.message.startswith("0 of 1 branches answered: none of them in time, or as it should")
     assert by_name.status is RunStatus.FAILED
     named = {name for said in by_name.missing for name in said.partition(":")[0].split(" ", 1)[1].split(", ")}
     assert named == {f"i{n}" for n in range(1, 51)}
@@ -277,7 +278,7 @@ async def test_a_batch_is_one_model_call_and_what_it_lacks_is_asked_for_once_mor
     assert result.status is RunStatus.PARTIAL
     odd, even = "odd", "even"
     assert result.output == [odd, even, odd, even, None, even, odd, even, odd, even]
-    assert result.missing == ("branch i5: the answer to its batch does not have it",)
+    assert result.missing == ("line/fan: branch i5: the answer to its batch does not have it",)
     assert model.sizes[:5] == [4, 2, 4, 1, 2], "the missing ones of a batch go together"
     assert [step.step for step in result.steps if "/b" in step.step] == [
         f"line/fan/b{n}" for n in ("1", "1.2", "2", "2.2", "3")
@@ -329,22 +330,26 @@ async def test_what_is_made_of_the_answers(workers: Workers) -> None:
     output = {name: {"type": "object"} for name in "xyz"}
     three, two = {name: agent(name) for name in "xyz"}, {name: agent(name) for name in "xy"}
     give = call("strict_gate", "give", draft="$results", final=True, review="$missing")
-    person = {"kind": "person", "name": "nora", "asking": {"people": ["nora"], "seconds": 60}}
+    asking = {"people": ["nora"], "seconds": 60}
+    person = {"kind": "person", "name": "nora", "choices": ["approve", "answer", "reject"], "asking": asking}
     async with workers(script) as bench:
 
         async def run(root: Node) -> RunResult:
             return await bench.run(team(root, {name: output[name] for name in root["branches"]}), "go")
 
-        tie = await bench.start(
-            team(fan(branches=two, reduce="vote", by="label", escalate=person), {name: output[name] for name in two}),
-            "go",
-        )
-        client = bench.deployment.client
-        (task,) = await until_asked(client, tie.id)
-        await client.get_workflow_handle(task.task_id).execute_update(
-            "decide", DecideRequest(by="nora", choice=Choice.ANSWER, answer="right")
-        )
-        vote, tied, rank, merge, judged, given, piped, left, decided = await together(
+        root = fan(branches=two, reduce="vote", by="label", escalate=person)
+        ties = []
+        said = [
+            DecideRequest(by="nora", choice=Choice.ANSWER, answer="right"),
+            DecideRequest(by="nora", choice=Choice.APPROVE),
+            DecideRequest(by="nora", choice=Choice.REJECT, reason="neither"),
+        ]
+        for says_so in said:
+            tie = await bench.start(team(root, {name: output[name] for name in two}), "go")
+            (task,) = await until_asked(bench.deployment.client, tie.id)
+            await bench.deployment.client.get_workflow_handle(task.task_id).execute_update("decide", says_so)
+            ties.append(tie)
+        vote, tied, rank, merge, judged, given, piped, left, decided, approved, rejected = await together(
             run(fan(branches=three, reduce="vote", by="label")),
             run(fan(branches=two, reduce="vote", by="label")),
             run(fan(branches=three, reduce="rank")),
@@ -353,7 +358,7 @@ async def test_what_is_made_of_the_answers(workers: Workers) -> None:
             run(fan(branches=two, reducer=give)),
             run(fan(branches=two, reducer=line(call("always_wrong", "one", output="$input"), give))),
             run(fan(branches=two, reducer=call("explode", "boom", what="it") | {"critical": False})),
-            read_result(tie),
+            *map(read_result, ties),
         )
     assert isinstance(vote.output, dict)
     assert (vote.output["winner"], vote.output["votes"], vote.output["tied"]) == ("left", 2, False)
@@ -361,7 +366,13 @@ async def test_what_is_made_of_the_answers(workers: Workers) -> None:
     assert (tied.output["winner"], tied.output["tied"]) == ("left", True)
     assert any("the vote is tied" in said for said in tied.log)
     assert isinstance(decided.output, dict)
-    assert decided.output["winner"] == "right"
+    assert (decided.output["winner"], decided.output["tied"], decided.output["decided_by"]) == ("right", False, "nora")
+    assert "fan: the vote was tied, and nora decided for right" in decided.log
+    assert isinstance(approved.output, dict)
+    assert (approved.output["winner"], approved.output["decided_by"]) == ("left", "nora"), "as it was put to her"
+    assert rejected.failure
+    assert rejected.failure.kind is FailureKind.NOT_ALLOWED
+    assert rejected.failure.message == "nora rejected 'nora': neither"
     assert rank.status is RunStatus.PARTIAL
     assert [one["branch"] for one in rank.output] == ["y", "x"]  # type: ignore[union-attr, index, call-overload]
     assert "branch z: it failed: its answer has no number 'score' to be ranked by" in rank.missing
@@ -393,6 +404,31 @@ async def test_a_person_takes_the_place_of_who_failed_where_too_few_are_there(wo
     assert stood_in.output == {"x": "a: ", "y": "mine"}
     assert [said for said in stood_in.missing if said.startswith("branch")] == ["branch z: it failed: no key"]
     assert unneeded.output == {"x": "a: "}
+
+
+async def test_whoever_waits_for_a_person_holds_no_branch_up(workers: Workers) -> None:
+    model = Model()
+    asking = {"people": ["nora"], "seconds": 60}
+    person = {"kind": "person", "name": "nora", "choices": ["answer", "reject"], "asking": asking}
+    branches = {"x": agent("bad"), "y": agent("bad_too"), "z": agent("a"), "late": agent("b")}
+    async with workers(model) as bench:
+        client = bench.deployment.client
+        handle = await bench.start(team(fan(branches=branches, max_parallel=1, escalate=person)), "go")
+        tasks = await until_asked(client, handle.id, 2)
+        for _ in range(200):
+            if model.answered["b"]:
+                break
+            await asyncio.sleep(0.05)
+        assert model.answered["b"], "both are asked for, and the others have gone on"
+        for task, choice in zip(sorted(tasks, key=lambda one: one.step), (Choice.ANSWER, Choice.REJECT), strict=True):
+            request = DecideRequest(by="nora", choice=choice, answer="mine" if choice is Choice.ANSWER else None)
+            await client.get_workflow_handle(task.task_id).execute_update("decide", request)
+        result = await read_result(handle)
+        assert await still_open(bench, handle) == 0
+    assert result.output == {"x": "mine", "z": "a: ", "late": "b: "}
+    assert [said for said in result.missing if said.startswith("branch")] == [
+        "branch y: it failed: no key; nora rejected 'nora'"
+    ]
 
 
 async def test_a_stop_and_a_budget_leave_nothing_running(workers: Workers) -> None:

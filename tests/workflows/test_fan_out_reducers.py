@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from pydantic import JsonValue
+import pytest
+from pydantic import JsonValue, ValidationError
 
-from workflows.fanning.batches import items_of
+from activities.errors import LimitExceeded
+from activities.grants import same_json
+from workflows.fanning.batches import entry, items_of, packed
+from workflows.fanning.jobs import jobs_of
 from workflows.fanning.outcome import Outcome
-from workflows.fanning.reducers import Answer, merged, ranked, reduced, unfit, voted
+from workflows.fanning.reducers import Answer, canonical, merged, ranked, reduced, unfit, voted
 from workflows.fanning.slots import Slot
+from workflows.stages import MAX_SHOWN, as_shown
+from workflows.teams.tree import FanOutNode
 
 
 def answers(**outputs: Any) -> list[Answer]:
@@ -47,6 +53,9 @@ def test_objects_are_merged_and_a_conflict_is_told() -> None:
 
 def test_lists_are_put_together_without_what_is_there_already() -> None:
     assert merged(answers(a=[1, 2], b=[2, 3], c=[])).output == [1, 2, 3]
+    assert merged(answers(a=[1, 1], b=[2, 1.0, 2], c=[1])).output == [1, 1, 2, 2], "as often as one of them says it"
+    assert merged(answers(a=[1, 1])).output == [1, 1]
+    assert not merged(answers(a={"n": 1, "e": "\u00e9"}, b={"n": 1.0, "e": "e\u0301"})).remarks
     assert merged([]).output is None
 
 
@@ -67,6 +76,56 @@ def test_the_most_frequent_answer_wins_and_the_tally_is_kept() -> None:
     by = voted(answers(a={"v": 1, "why": "x"}, b={"v": True}, c={"v": 1}), "v").output
     assert isinstance(by, dict)
     assert (by["winner"], by["votes"]) == (1, 2)
+
+
+def test_what_is_the_same_counts_as_one_value_and_null_is_no_vote() -> None:
+    values: list[JsonValue] = [
+        1,
+        1.0,
+        True,
+        "\u00e9",
+        "E\u0301",
+        {"n": [2.0]},
+        {"n": [2]},
+        2**53 + 1,
+        float(2**53),
+        None,
+    ]
+    for one in values:
+        for other in values:
+            composed = isinstance(one, str) and isinstance(other, str)
+            assert (canonical(one) == canonical(other)) == same_json(one, other) or composed, (one, other)
+    made = voted([Answer(f"b{n}", value) for n, value in enumerate(values)]).output
+    assert isinstance(made, dict)
+    assert (made["winner"], made["votes"], made["of"], made["tied"]) == (1, 2, 9, True)
+    assert isinstance(made["tally"], list)
+    assert [one["votes"] for one in made["tally"] if isinstance(one, dict)] == [2, 2, 2, 1, 1, 1]
+
+
+def test_a_batch_holds_whole_items_and_what_no_prompt_shows_is_cut_and_named() -> None:
+    items: list[JsonValue] = (
+        ["s"] * 3 + ["x" * (MAX_SHOWN // 2)] * 2 + ["\n" * MAX_SHOWN, {"deep": "y" * (MAX_SHOWN + 9)}, 4, 5, 6, 7]
+    )
+    slots = [Slot(f"i{n + 1}", n, item) for n, item in enumerate(items)]
+    batches = packed(slots, 4)
+    assert [[slot.name for slot in batch] for batch in batches] == [
+        ["i1", "i2", "i3", "i4"], ["i5"], ["i6"], ["i7", "i8", "i9", "i10"], ["i11"]
+    ]  # fmt: skip
+    for batch in batches:
+        given: JsonValue = [entry(slot)[0] for slot in batch]
+        assert len(as_shown(given)) <= MAX_SHOWN
+    cuts = [line for slot in slots for line in entry(slot)[1]]
+    assert [line.rpartition(" of ")[2] for line in cuts] == ["item i6", "item i7"]
+    assert "[cut: " in str(entry(slots[6])[0])
+    node = FanOutNode.model_validate({"each": {"kind": "agent", "agent": "a"}, "batch": 5, "max_branches": 5})
+    with pytest.raises(LimitExceeded, match="take 5 batches, and 2 are the most"):
+        jobs_of(node, [Slot(f"i{n}", n, "x" * MAX_SHOWN) for n in range(5)])
+
+
+@pytest.mark.parametrize("least", [True, 1.0, 2.0, 0.0])
+def test_what_could_be_a_number_or_a_share_is_refused(least: Any) -> None:
+    with pytest.raises(ValidationError, match="neither a number of answers"):
+        FanOutNode.model_validate({"at_least": least})
 
 
 def test_a_tied_vote_goes_to_the_first_in_order_and_says_so() -> None:
@@ -100,8 +159,9 @@ def test_an_answer_of_which_nothing_can_be_made_says_why() -> None:
     assert unfit("rank", "size", {"size": float("nan")}) == "its answer has no number 'size' to be ranked by"
     assert unfit("rank", "size", 7), "a number alone has no size"
     assert unfit("vote", "label", {"other": 1}) == "its answer has no 'label' to be counted"
+    assert unfit("vote", None, None) == "its answer is null, which is no vote"
     fine: list[tuple[Any, str | None, JsonValue]] = [
-        ("merge", None, []), ("rank", None, 7), ("vote", None, None), ("collect", None, None), ("first", "x", 1)
+        ("merge", None, []), ("rank", None, 7), ("vote", None, False), ("collect", None, None), ("first", "x", 1)
     ]  # fmt: skip
     assert not any(unfit(*one) for one in fine)
 

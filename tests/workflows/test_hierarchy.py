@@ -90,7 +90,7 @@ async def test_what_fails_is_tried_again_given_up_and_named_on_each_tier(workers
             "hierarchy/plan-1", "hierarchy/s1-1/plan-1", "hierarchy/s1-1/2/plan-1", "hierarchy/s1-2/plan-1",
         ]  # fmt: skip
         assert len(result.missing) == 1
-        assert result.missing[0].startswith("subtask s1-2 (digger: dig south 2)")
+        assert result.missing[0].startswith("hierarchy/s1-2: subtask s1-2 (digger: dig south 2)")
 
         # Where all fail, the tier above gives the area up; where all areas are given up, the run fails with the cause.
         wants_number = {"instructions": "You are the worker.", "output": {"schema": {"type": "integer"}}}

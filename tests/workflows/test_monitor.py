@@ -315,7 +315,8 @@ def test_what_takes_too_long_to_be_looked_at_is_blocked() -> None:
 
 async def test_reviews_of_one_task_leave_it_time(workers: Workers) -> None:
     branch = {"kind": "call", "tool": "echo", "arguments": {"text": "x " * 10_000}}
-    echoes = {"kind": "fan_out", "name": "fan", "branches": {f"e{n}": {**branch, "name": f"e{n}"} for n in range(5)}}
+    branches = {f"e{n}": {**branch, "name": f"e{n}"} for n in range(5)}
+    echoes = {"kind": "fan_out", "name": "fan", "max_parallel": 5, "branches": branches}
     rule = {"on": ["tool_call"], "text": "(?:y[a-z]{199}){2}", "verdict": "block"}
     async with workers(in_order()) as bench:
         handle = await bench.start(watched(echoes, rule))

@@ -1,6 +1,8 @@
 """Monitors that ask: agents that judge by a policy in words, and people."""
 
 import asyncio
+import gc
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,13 +178,27 @@ async def test_a_judge_asks_a_person_about_an_answer(workers: Workers) -> None:
 
 async def test_nobody_decides_and_the_step_fails(workers: Workers, noted: Path) -> None:
     rule = {"tool": "send_mail", "verdict": "ask", "asking": {"seconds": 0.3}}
-    # A worker that forgets a run that waits throws it away: that is no end, and nothing is said of it.
-    async with workers(talks(calls(("send_mail", {"to": "ann"}))), workflow_cache=0) as bench:
+    async with workers(talks(calls(("send_mail", {"to": "ann"})))) as bench:
         result = await bench.run(judged(rule, on=["answer"]))
     assert result.failure
     assert result.failure.kind is FailureKind.DEADLINE_EXCEEDED
     assert done(noted) == []
     assert verdicts(result) == [("tool_call", "ask", "monitor"), ("tool_call", "block", "nobody")]
+
+
+async def test_a_worker_that_ends_throws_a_waiting_run_away_without_a_word(workers: Workers) -> None:
+    rule = {"tool": "send_mail", "verdict": "ask", "asking": {"seconds": 60}}
+    complaints = list[object]()
+    before, sys.unraisablehook = sys.unraisablehook, complaints.append
+    try:
+        async with workers(talks(calls(("send_mail", {"to": "ann"})))) as bench:
+            handle = await bench.start(judged(rule, on=["answer"]))
+            await until_asked(handle._client, handle.id)
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
+    await handle._client.get_workflow_handle(handle.id).terminate()
+    assert complaints == []
 
 
 async def test_what_is_judged_gives_the_judge_no_orders(workers: Workers) -> None:

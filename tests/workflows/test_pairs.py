@@ -17,6 +17,14 @@ from workflows.contracts import RunResult, RunStatus
 from workflows.teams.tree import NODE_KINDS, TeamSpec
 
 OWN = "tests.support.own_workflow"
+PLANNER = {"oplanner": {"instructions": "You are oplanner."}}
+_AFTER = {"task_id": "second", "executor": "e", "task": "Then.", "after": ["first"]}
+GROWING: dict[str, dict[str, object]] = {
+    "supervisor": {"subtasks": [], "planner": "oplanner", "rounds": 2},
+    "plan": {"planner": None, "tasks": [{"task_id": "first", "executor": "e", "task": "First."}, _AFTER]},
+    "network": {"start": [{"event_type": "goal"}, {"event_type": "goal.too"}]},
+}
+"""Patterns that continue as new, so that they do with work before and after."""
 STAND_IN = {"kind": "constant", "value": "the-stand-in"}
 
 
@@ -66,6 +74,26 @@ async def test_what_is_inside_comes_out_and_replays(workers: Workers, outer: str
             assert MARK in json.dumps(result.output)
             bundle = await export_bundle(bench.deployment.client, bench.deployment.store, run.scope_id)
             await replay_bundle(bundle, bench.deployment.settings)
+
+        await every(NODE_KINDS, work)
+
+
+@pytest.mark.parametrize("outer", GROWING)
+async def test_what_is_inside_a_pattern_that_continues_as_new_is_none_the_wiser(workers: Workers, outer: str) -> None:
+    """Whatever it takes along is its own: its children begin at their beginning, and nothing is counted twice."""
+    async with workers(obedient, workflow_modules=(OWN,)) as bench:
+
+        async def work(inner: str) -> None:
+            plain = nested(outer, inner).model_dump(mode="json", by_alias=True)
+            plain["root"] |= GROWING[outer]
+            if outer == "network":
+                plain["root"]["peers"]["p"]["subscribes"] = ["goal.*", "goal"]
+            spec = TeamSpec.model_validate({**plain, "agents": {**plain.get("agents", {}), **PLANNER}})
+            whole = await bench.run(spec)
+            result = await read_result(await bench.start(spec, max_history_events=1))
+            assert (result.status, result.output) == (whole.status, whole.output)
+            assert result.usage == whole.usage
+            assert sorted(step.step for step in result.steps) == sorted(step.step for step in whole.steps)
 
         await every(NODE_KINDS, work)
 

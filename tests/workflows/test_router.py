@@ -147,6 +147,7 @@ async def test_a_person_chooses_where_nobody_is_sure_and_takes_over_what_failed(
         {
             "chosen": labelling("bill", 0.1),
             "nobody": labelling("bill", 0.1),
+            "broad": labelling("bill", 0.1),
             "rejected": labelling("bill", 0.1),
             "silent": failing("sorter"),
             "lost": failing("bill"),
@@ -161,8 +162,8 @@ async def test_a_person_chooses_where_nobody_is_sure_and_takes_over_what_failed(
     async with workers(cases) as bench:
         client = bench.deployment.client
 
-        async def run(case: str, spec: TeamSpec, *decisions: DecideRequest) -> RunResult:
-            handle = await bench.start(spec, f"[{case}] See to it.")
+        async def run(case: str, spec: TeamSpec, *decisions: DecideRequest, goal: str = "") -> RunResult:
+            handle = await bench.start(spec, f"[{case}] See to it. {goal}")
             for decision in decisions:
                 (task,) = await until_asked(client, handle.id)
                 seen[case] = task
@@ -173,10 +174,11 @@ async def test_a_person_chooses_where_nobody_is_sure_and_takes_over_what_failed(
         def answers(answer: Any, choice: Choice = Choice.ANSWER) -> DecideRequest:
             return DecideRequest(by="nora", choice=choice, answer=answer)
 
-        may_refuse = {**PERSON, "choices": ["answer", "reject"]}
+        may_refuse = {**PERSON, "choices": ["approve", "reject"]}
         done = await all_of(
             chosen=run("chosen", team(escalate=PERSON), answers({"label": "ship"})),
             nobody=run("nobody", team()),
+            broad=run("broad", team(escalate=PERSON), answers({"label": "ship"}), goal="x" * 9000),
             rejected=run("rejected", team(escalate=may_refuse), answers(None, Choice.REJECT)),
             silent=run("silent", team()),
             lost=run("lost", team()),
@@ -195,6 +197,9 @@ async def test_a_person_chooses_where_nobody_is_sure_and_takes_over_what_failed(
         assert failed_of(done[case]) is FailureKind.CONTRACT_VIOLATED
         assert "found no destination: the classifier says 'bill' with confidence 0.1" in failure.message
         assert failure.fix
+    assert "; nora rejected 'chief'" in done["rejected"].failure.message
+    assert seen["rejected"].choices == (Choice.ANSWER, Choice.REJECT), "there is nothing to approve"
+    assert seen["broad"].question.index("- ship: ") < seen["broad"].question.index("x" * 100)
     assert failed_of(done["silent"]) is FailureKind.AUTHENTICATION_FAILED
     assert failed_of(done["lost"]) is FailureKind.AUTHENTICATION_FAILED
     assert (done["taken"].status, done["taken"].output) == (RunStatus.COMPLETE, "nora has it")

@@ -9,6 +9,7 @@ import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionStatus
 
+from activities.contracts.base import MAX_TEXT
 from activities.contracts.failures import FailureKind
 from activities.contracts.people import Choice
 from activities.providers.base import ProviderAnswer, ProviderCall
@@ -29,10 +30,13 @@ from tests.support.supervision import (
     team,
 )
 from workers.runs import read_result
-from workflows.contracts import RunStatus
+from workflows.contracts import RunResult, RunStatus
+from workflows.lacking import as_told
 from workflows.progress import AGENTS
+from workflows.results import together
+from workflows.supervision.prompts import for_review, for_synthesis, for_worker, whole_again
 from workflows.teams.agents import AgentLimits
-from workflows.teams.tree import TeamSpec
+from workflows.teams.tree import SubtaskSpec, TeamSpec
 
 
 async def test_the_teams_own_subtasks_are_routed_by_type_and_synthesised(workers: Workers) -> None:
@@ -457,6 +461,59 @@ async def test_a_subtask_that_was_given_up_goes_to_the_person_and_holds_nobody_u
     ]  # fmt: skip
     assert (without.status, without.output) == (RunStatus.PARTIAL, "whole of 1")
     assert without.missing[0].startswith("subtask s1-1 (a: one)")
+    assert "nora rejected 'lead': let it be" in without.missing[0]
+    assert "s1-1: nora rejected 'lead': let it be" in without.log
+    assert task.choices == (Choice.ANSWER, Choice.REJECT), "there is nothing to approve or to edit"
+
+
+async def test_a_person_has_the_patterns_time_and_no_more(workers: Workers) -> None:
+    """Not what was left of it to whoever failed; and it bounds who is asked after the rounds, too."""
+    slow = asyncio.Event()
+
+    async def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        if call.instructions == "You are a.":
+            await slow.wait()
+        return says("") if "write" in call.instructions else obedient(call, index)
+
+    async with workers(script) as bench:
+        client = bench.deployment.client
+        handle = await bench.start(team(subtasks=SUBTASKS, escalate=PERSON, seconds=2))
+        task = await decides(client, handle.id, Choice.ANSWER, answer={"subtask_id": "s1-1", "answer": "by hand"})
+        result = await asyncio.wait_for(read_result(handle), 20)
+        slow.set()
+    assert task.step == "supervisor/s1-1/escalate.person", "its own time was over"
+    assert result.status is RunStatus.FAILED
+    assert result.failure
+    assert "; nobody decided" in result.failure.message
+    assert any(line.startswith("synthesis-1: nobody decided") for line in result.log)
+
+
+def test_a_synthesis_is_told_what_to_do_however_much_there_is_and_what_it_is_not_shown() -> None:
+    results: list[dict[str, Any]] = [{"subtask_id": f"s1-{n}", "output": "x" * 90_000} for n in range(200)]
+    gaps = [f"subtask s1-{n}: " + "y" * 900 for n in range(200)]
+    for longest, told in (
+        (MAX_TEXT, for_synthesis("g" * 100_000, results, gaps)),
+        (MAX_TEXT, whole_again("g" * 100_000, results, gaps, "d" * 300_000, gaps)),
+        (MAX_TEXT, for_review("g" * 100_000, "d" * 300_000)),
+        (MAX_TEXT, for_worker("g" * 100_000, "s1-1", SubtaskSpec(type="a", task="one", input="i" * 300_000))),
+    ):
+        assert len(told) <= longest
+        assert any(cut.endswith(" characters of the goal") for cut in told.cuts)
+        assert not any(cut.endswith("its task") for cut in told.cuts), "each part is cut by itself"
+    first = for_synthesis("g", results, gaps)
+    assert first.endswith("Answer the goal from these results, and from nothing else.")
+    assert "more\n\nAnswer" in first
+    assert any(cut.endswith("of the result of s1-199") for cut in first.cuts)
+    assert whole_again("g", results, gaps, "draft", gaps).endswith("Answer again, whole and corrected.")
+
+
+def test_what_is_missing_beyond_what_is_listed_is_counted() -> None:
+    one = together([], status=RunStatus.PARTIAL, missing=[f"line {n}" for n in range(130)])
+    two = together([one, RunResult(status=RunStatus.PARTIAL, missing=("line 5", "line 129"))], status=RunStatus.PARTIAL)
+    assert (len(two.missing), two.unlisted) == (100, 31)
+    told = as_told(two.missing, two.unlisted)
+    assert (len(told), told[-1]) == (100, "and 32 more that are not listed")
+    assert as_told(("one", "one", "two"), 0) == ("one", "two")
 
 
 async def test_a_draft_that_the_gate_does_not_accept_goes_to_the_person(workers: Workers) -> None:
@@ -468,7 +525,7 @@ async def test_a_draft_that_the_gate_does_not_accept_goes_to_the_person(workers:
     async with workers(obedient) as bench:
         for choice, answer, output in decisions:
             handle = await bench.start(team(subtasks=SUBTASKS, gate=CLOSED, corrections=0, escalate=PERSON))
-            task = await decides(bench.deployment.client, handle.id, choice, answer=answer)
+            task = await decides(bench.deployment.client, handle.id, choice, answer=answer, reason="so be it")
             result = await read_result(handle)
             assert task.step == "supervisor/gate-1/escalate.person"
             assert task.context == {"input": "whole of 2"}, "the draft"
@@ -477,6 +534,7 @@ async def test_a_draft_that_the_gate_does_not_accept_goes_to_the_person(workers:
             assert result.status is (RunStatus.COMPLETE if output else RunStatus.FAILED)
     assert result.failure
     assert result.failure.message.startswith("the gate 'gate' does not accept the last answer: ")
+    assert result.failure.message.endswith("; nora rejected 'lead': so be it")
     assert result.so_far
 
 

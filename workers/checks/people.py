@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from activities.contracts.people import Asking, Choice
 from activities.outputs import schema_validator
-from workers.checks.findings import At, Finding, Findings, TeamView, Weight
+from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
+from workflows.escalation import OF_SOMETHING
 from workflows.human_view import MAX_REMINDERS
-from workflows.teams.tree import CallNode, PersonNode
+from workflows.teams.tree import CallNode, PatternBase, PersonNode
 
 
 def people(view: TeamView) -> Findings:
@@ -35,6 +36,7 @@ def people(view: TeamView) -> Findings:
     for place in view.places:
         if isinstance(place.node, PersonNode):
             yield from _default(place.at, place.node, place.node.asking or view.team.people)
+            yield from _of_nothing(place, place.node)
 
 
 def never_comes(asking: Asking) -> Iterator[tuple[str, str, str]]:
@@ -55,6 +57,20 @@ def _askings(view: TeamView) -> Iterator[tuple[At, Asking]]:
             yield (*place.at, "asking"), place.node.asking
         if place.node.budget and place.node.budget.asking:
             yield (*place.at, "budget", "asking"), place.node.budget.asking
+
+
+def _of_nothing(place: Place, node: PersonNode) -> Findings:
+    """Whoever a pattern escalates to says yes to what there is: to nothing, where it has only failed."""
+    above = place.above.node if place.above and place.role == "escalate" and not place.is_same else None
+    chosen = [choice.value for choice in node.choices if choice in OF_SOMETHING]
+    if chosen and isinstance(above, PatternBase) and not above.has_drafts():
+        yield Finding(
+            (*place.at, "choices"),
+            f"{place.label} may {' or '.join(chosen)}, and the {above.kind} {above.name!r} has nothing to show that could be"
+            " passed on: it asks for what has failed",
+            "make choices [answer, reject]",
+            Weight.ERROR,
+        )
 
 
 def _default(at: At, node: PersonNode, asking: Asking) -> Findings:

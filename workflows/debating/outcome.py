@@ -82,6 +82,7 @@ async def decide(work: PatternWork[DebateNode], rounds: Rounds) -> Outcome:
         prompts.for_person(work.goal, str(error)),
         last.position or None,
         reasons=(*prompts.as_reasons(last), str(error)),
+        draft=True,
     )
     said = await work.asked("decision", ask, node.decides())
     if said and said.status is not RunStatus.FAILED:

@@ -14,8 +14,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.deadlines import after, earliest
     from workflows.failures import failure_of
     from workflows.fanning import prompts
+    from workflows.fanning.batches import entry
+    from workflows.fanning.jobs import Job
     from workflows.fanning.reducers import unfit
-    from workflows.fanning.slots import INPUT, Job, Slot, over_goal
+    from workflows.fanning.slots import INPUT, Slot, over_goal
     from workflows.pattern_work import Ask, PatternWork
     from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode
@@ -40,8 +42,10 @@ class Asks:
         # As with a supervisor's phases: whoever bounds the time of a part does not wait for a call to end.
         punctual = self._node.branch_seconds is not None
         if self.is_batch(job):
-            given: list[JsonValue] = [{"item_id": slot.name, "item": slot.item} for slot in slots]
-            prompt = prompts.for_batch("" if self._over_goal else self._work.goal)
+            entries = [entry(slot) for slot in slots]
+            given: list[JsonValue] = [shown for shown, _ in entries]
+            cuts = [line for _, lines in entries for line in lines]
+            prompt = prompts.for_batch("" if self._over_goal else self._work.goal, cuts)
             key = job.step if len(slots) == len(job.slots) else f"{job.step}-2"
             return Ask(prompt=prompt, given=given, key=key, until=self.end, punctual=punctual)
         (slot,), part = slots, self._work.parts[job.place]

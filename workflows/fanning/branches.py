@@ -17,17 +17,19 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ContractViolated
     from workflows.contracts import RunResult, RunStatus
     from workflows.failures import failure_of, stop_if_requested
+    from workflows.fallbacks import is_unknown
     from workflows.fanning.asks import Asks
     from workflows.fanning.batches import items_of
+    from workflows.fanning.jobs import Job, jobs_of
     from workflows.fanning.outcome import Outcome
-    from workflows.fanning.slots import Job, Slot, jobs_of
+    from workflows.fanning.slots import Slot
     from workflows.pattern_work import Ask, PartFailed, PatternWork
     from workflows.teams.tree import FanOutNode
 
 ENOUGH = "enough answers were there"
 HOPELESS = "so many had failed that there would not have been enough"
 NO_TIME = "the time for the branches was over"
-_LOOK = "look at its branches (ostinato show), or lower at_least"
+_LOOK = "look at its branches (ostinato show), give it a fallback, or lower at_least"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Branches:
         self.outcome = Outcome(slots, work.node.wanted(len(slots)), races=work.node.at_least != "all")
         self._asks = Asks(work)
         self._waiting = deque(jobs_of(work.node, slots))
+        self._asked_again = work.node.most_batches - len(self._waiting)
+        """Batches for which there may still be a second call."""
+        self._with_people: list[asyncio.Task[None]] = []
+        """Steps that failed and were put to a person: they hold no place of those at work."""
         self._order = {slot.name: place for place, slot in enumerate(slots)}
         self._lost_steps: list[_Lost] = []
         self._closed = False
@@ -67,7 +73,7 @@ class Branches:
         ]
 
         def ended() -> bool:
-            return all(task.done() for task in at_work)
+            return all(task.done() for task in (*at_work, *self._with_people))
 
         try:
             await workflow.wait_condition(lambda: ended() or not self._goes_on)
@@ -77,9 +83,13 @@ class Branches:
                     await workflow.wait_condition(lambda: ended() or self._is_over, timeout=grace)
         finally:
             self._closed = True
-            for task in at_work:
-                task.cancel()
-            await asyncio.gather(*at_work, return_exceptions=True)
+            await _end(at_work)
+            # A race waits for people only where nobody knows what a branch has done.
+            with suppress(asyncio.CancelledError):
+                await workflow.wait_condition(
+                    lambda: ended() or self._is_over or workflow.cancellation_reason() is not None
+                )
+            await _end(self._with_people)
         stop_if_requested()
         if self._error:
             raise self._error
@@ -91,7 +101,7 @@ class Branches:
         return self.outcome
 
     def check_enough(self) -> None:
-        """Refuse to make an answer of too few, or of none at all where all that were begun failed.
+        """Refuse to make an answer of too few, or of none at all: there is nothing then of which one could be made.
 
         Raises:
             PartFailed: with the failure of the first branch that failed.
@@ -99,8 +109,6 @@ class Branches:
         outcome, node = self.outcome, self._node
         if outcome.is_enough or (outcome.answers and not outcome.races):
             return
-        if not outcome.races and not self._failed and not self._is_late:
-            return  # every one of them may be left out, and was
         wanted = f"{outcome.wanted} are waited for" if outcome.races else "none of them in time, or as it should"
         said = f"{outcome.count}: {wanted}"
         failures = [lost.result.failure for lost in self._failed if lost.result.failure]
@@ -155,7 +163,8 @@ class Branches:
     async def _do(self, job: Job) -> None:
         left, ask = job.slots, self._asks.of(job, job.slots)
         left = self._note(job, job.step, left, ask, await self._run(job, job.step, ask))
-        if left and self._asks.is_batch(job) and self._goes_on and not self._is_late:
+        if left and self._asked_again > 0 and self._goes_on and not self._is_late:
+            self._asked_again -= 1
             step, ask = f"{job.step}.2", self._asks.of(job, left)
             self._work.frame.decide(
                 f"{job.step} lacks {', '.join(slot.name for slot in left)}: they are asked for again"
@@ -164,7 +173,7 @@ class Branches:
         self._lose(left, "the answer to its batch does not have it")
 
     async def _run(self, job: Job, step: str, ask: Ask) -> RunResult:
-        return await self._work.run(job.place, step, ask, escalate=not self.outcome.races)
+        return await self._work.attempt(job.place, step, ask)
 
     def _note(self, job: Job, step: str, slots: Sequence[Slot], ask: Ask, result: RunResult) -> tuple[Slot, ...]:
         """Keep what a step has come to; the slots that it neither filled nor lost."""
@@ -173,8 +182,8 @@ class Branches:
             if self._closed and kind is FailureKind.CANCELLED:
                 self._end_late(job)
             else:
-                self._lost_steps.append(_Lost(job, step, ask, result))
-                self._lose(slots, f"it failed: {result.failure.message if result.failure else 'it gave no reason'}")
+                self._failed_for_good(_Lost(job, step, ask, result), slots)
+                self._put_to_person(self._lost_steps[-1])
         elif result.status is RunStatus.PARTIAL and result.output is None:
             self._lose(slots, "it was left out")
         elif self._asks.is_batch(job):
@@ -184,6 +193,8 @@ class Branches:
             for name, output in found.items():
                 self.outcome.found(name, output)
             return tuple(slot for slot in slots if slot.name not in found)
+        elif why := self._asks.unfit(result.output):  # what stood in for it
+            self._lose(slots, why)
         else:
             self.outcome.found(slots[0].name, result.output)
         return ()
@@ -195,12 +206,58 @@ class Branches:
         for slot in slots:
             self.outcome.lose(slot.name, why)
 
+    def _failed_for_good(self, lost: _Lost, slots: Sequence[Slot]) -> None:
+        self._lost_steps.append(lost)
+        failure = lost.result.failure
+        self._lose(slots, f"it failed: {failure.message if failure else 'it gave no reason'}")
+
+    def _put_to_person(self, lost: _Lost) -> None:
+        """Let a person do at once what all are waited for, or look at what nobody knows of. No branch waits for them."""
+        if not self.outcome.races or is_unknown(lost.result):
+            self._with_people.append(asyncio.ensure_future(self._with_person(lost)))
+
+    async def _with_person(self, lost: _Lost) -> None:
+        try:
+            await self._stood_in(lost)
+        except asyncio.CancelledError:
+            stop_if_requested()
+        except Exception as error:  # as that of a branch
+            self._error = self._error or error
+
     async def _people_stand_in(self) -> None:
         """Where too few are there, a person is asked for those that failed, one after the other."""
         for lost in self._failed:
             if self.outcome.is_enough or self._is_over:
                 return
+            await self._stood_in(lost)
+
+    async def _stood_in(self, lost: _Lost) -> None:
+        """What a person makes of a step that failed takes its place, be it a no and its reason.
+
+        Raises:
+            PartFailed: nobody knows what the step has done, and no person has looked.
+        """
+        said = lost.result
+        try:
             said = await self._work.escalated(lost.job.place, lost.step, lost.ask, lost.result)
-            if said is not lost.result:
-                left = [slot for slot in lost.job.slots if slot.name in self.outcome.lost]
-                self._note(lost.job, lost.step, left, lost.ask, said)
+        finally:
+            self._work.known(said)
+        if said is lost.result:
+            return
+        left = [slot for slot in lost.job.slots if slot.name in self.outcome.lost]
+        self._lost_steps.remove(lost)
+        for slot in left:
+            del self.outcome.lost[slot.name]
+        if said.status is RunStatus.FAILED:
+            self._failed_for_good(_Lost(lost.job, lost.step, lost.ask, said), left)
+        else:
+            self._lose(
+                self._note(lost.job, lost.step, left, lost.ask, said), "the answer to its batch does not have it"
+            )
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """End what is still at work."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

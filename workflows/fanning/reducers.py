@@ -5,6 +5,8 @@ A tie, a conflict and an answer that does not fit are told: nothing is dropped i
 
 import json
 import math
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -52,6 +54,8 @@ def unfit(reduce: Reduce, by: str | None, output: JsonValue) -> str:
     match reduce:
         case "merge" if not isinstance(output, dict | list):
             return "its answer is neither an object nor a list, so it cannot be merged"
+        case "vote" if by is None and output is None:
+            return "its answer is null, which is no vote"
         case "vote" if by and (not isinstance(output, dict) or output.get(by) is None):
             return f"its answer has no {by!r} to be counted"
         case "rank" if _number(output, by) is None:
@@ -95,8 +99,8 @@ def collected(answers: Sequence[Answer], places: int | None = None) -> JsonValue
 def merged(answers: Sequence[Answer]) -> Reduced:
     """Objects into one object, or lists into one list; the first answer says which.
 
-    Objects within objects are merged too, lists are put together without what is in them already. Where two say different
-    things under one name, the earlier branch's stands.
+    Objects within objects are merged too. A list has each value as often as the answer that says it most often, in the order
+    in which they come. Where two say different things under one name, the earlier branch's stands.
     """
     if not answers:
         return Reduced(None)
@@ -120,10 +124,11 @@ def merged(answers: Sequence[Answer]) -> Reduced:
 def voted(answers: Sequence[Answer], by: str | None = None) -> Reduced:
     """The most frequent value: ``{winner, votes, of, tied, tally}``. Of equally frequent ones the first in order wins.
 
-    Texts that differ in case and white space alone are one value.
+    Texts that differ in case and white space alone are one value. A null is no vote: it is not counted.
     """
     tally: dict[str, list[Answer]] = {}
-    for answer in answers:
+    cast = [answer for answer in answers if _value(answer.output, by) is not None]
+    for answer in cast:
         tally.setdefault(_ballot(_value(answer.output, by)), []).append(answer)
     counted = sorted(tally.values(), key=len, reverse=True)  # stable: ties keep the order of the branches
     listed: list[JsonValue] = [
@@ -139,7 +144,7 @@ def voted(answers: Sequence[Answer], by: str | None = None) -> Reduced:
     output: JsonValue = {
         "winner": tied[0] if tied else None,
         "votes": most,
-        "of": len(answers),
+        "of": len(cast),
         "tied": len(tied) > 1,
         "tally": listed,
     }
@@ -158,6 +163,19 @@ def ranked(answers: Sequence[Answer], by: str | None = None) -> JsonValue:
     ]
 
 
+def canonical(value: JsonValue) -> str:
+    """A text that two values share where they are the same: 1 is 1.0 and not true, and an accent is one however composed."""
+    return unicodedata.normalize("NFC", json.dumps(_plain(value), sort_keys=True, ensure_ascii=False))
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _merge(one: JsonValue, other: JsonValue, branch: str, at: str, conflicts: list[str]) -> JsonValue:
     if isinstance(one, dict) and isinstance(other, dict):
         whole = dict(one)
@@ -165,10 +183,16 @@ def _merge(one: JsonValue, other: JsonValue, branch: str, at: str, conflicts: li
             whole[name] = _merge(one[name], value, branch, f"{at}.{name}", conflicts) if name in one else value
         return whole
     if isinstance(one, list) and isinstance(other, list):
-        there = {_canonical(value) for value in one}
-        new = {_canonical(value): value for value in other}
-        return [*one, *(value for name, value in new.items() if name not in there)]
-    if _canonical(one) != _canonical(other):
+        there = Counter(map(canonical, one))
+        there.subtract(said := [canonical(value) for value in other])
+        # Below zero: so many of these are more than are there, and the last ones are new.
+        more: list[JsonValue] = []
+        for name, value in zip(reversed(said), reversed(other), strict=True):
+            if there[name] < 0:
+                there[name] += 1
+                more.append(value)
+        return [*one, *reversed(more)]
+    if canonical(one) != canonical(other):
         conflicts.append(
             f"{branch!r} says {_short(other)} of {at.lstrip('.')!r}, where {_short(one)} was there before and stands"
         )
@@ -188,11 +212,7 @@ def _number(output: JsonValue, by: str | None) -> float | None:
 
 
 def _ballot(value: JsonValue) -> str:
-    return _canonical(" ".join(value.split()).casefold() if isinstance(value, str) else value)
-
-
-def _canonical(value: JsonValue) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return canonical(" ".join(value.split()).casefold() if isinstance(value, str) else value)
 
 
 def _short(value: JsonValue) -> str:

@@ -1,6 +1,5 @@
-"""What a fan-out works on: a slot for each answer that there may be, and the steps that fill them."""
+"""What a fan-out works on: a slot for each answer that there may be."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from temporalio import workflow
@@ -25,15 +24,6 @@ class Slot:
     index: int | None = None
     """Of its item, from 0."""
     item: JsonValue = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """One step, and the slots that it fills: several where items go in batches."""
-
-    place: str
-    step: str
-    slots: tuple[Slot, ...]
 
 
 def slots_of(work: PatternWork[FanOutNode]) -> list[Slot]:
@@ -63,16 +53,6 @@ def slots_of(work: PatternWork[FanOutNode]) -> list[Slot]:
 def over_goal(work: PatternWork[FanOutNode]) -> bool:
     """Whether the items are the lines of the goal: then nobody is told the whole of it."""
     return work.node.each is not None and work.node.items[1:] == INPUT and work.given is None
-
-
-def jobs_of(node: FanOutNode, slots: Sequence[Slot]) -> list[Job]:
-    """The steps that fill the slots, in their order."""
-    if node.each is None:
-        return [Job(f"branches.{slot.name}", slot.name, (slot,)) for slot in slots]
-    if node.batch == 1:
-        return [Job("each", slot.name, (slot,)) for slot in slots]
-    starts = range(0, len(slots), node.batch)
-    return [Job("each", f"b{number}", tuple(slots[at : at + node.batch])) for number, at in enumerate(starts, start=1)]
 
 
 def _items(work: PatternWork[FanOutNode]) -> list[JsonValue]:

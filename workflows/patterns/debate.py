@@ -15,17 +15,18 @@ In the first round nobody is shown anything of the others. The output is ``{answ
 rounds, decided_by}``: the judge's answer (the position itself without a judge), the position that holds, the share of the votes
 cast for the strongest one, the last round's votes, those against the position with their reasons (they are in the run's state
 too, as ``minority``), each round in short, and ``agreement``, ``votes`` (the most of them; between as many the surer ones) or
-``person``.
+``person``, or ``fallback`` where something stood in for a person who said nothing.
 
 Bounds: ``rounds``, ``seconds``, and the limits of every debater. On failure: a debater that failed abstains in that round, and
 the result is partial and names it; its fallback may vote in its place. Where all abstain of themselves, no further round is
 held. Where all abstain, fewer than ``quorum`` vote, or more than ``max_disagreement`` are against the strongest position,
 ``escalate`` decides; without a decision the debate fails: as its debaters did where all failed, with ``contract_violated``
 where nobody has a position, else with ``limit_exceeded``; a person's no fails it with ``not_allowed``. Where its time runs out
-before a later round has ended, the votes of the one before it count, and the result is partial. A failed judge goes to
-``escalate``, and fails the debate without an answer. A comparison of positions that fails counts only what is the same to the
-letter, and the result notes it. Messages: none. History: what its steps take, 6 events a round in which free texts differ;
-continues as new between two rounds.
+before a later round has ended, the votes of the one before it count, and the result is partial. Where nobody knows what a
+debater has done, ``escalate`` is asked for its vote; without one the debate fails with ``outcome_unknown``. A failed judge
+goes to ``escalate``, and fails the debate without an answer. A comparison of positions that fails counts only what is the
+same to the letter, and the result notes it. Messages: none. History: what its steps take, 6 events a round in which free texts
+differ; continues as new between two rounds.
 """
 
 from temporalio import workflow

@@ -13,11 +13,12 @@ debate); and where code does the step, one call with the whole list is cheaper.
 
 Bounds: ``max_branches`` items (a longer list is refused), ``max_parallel`` at work, ``branch_seconds`` for all branches and
 ``seconds`` for the whole; ``at_least`` answers are waited for. On failure: with ``at_least: all`` a branch that failed is
-named as missing and the result is partial; where none answers the fan-out fails. With fewer than all it fails as soon as
+named as missing and the result is partial; where none answers the fan-out fails, though all may be left out. With fewer than all it fails as soon as
 so many cannot come any more; once they are there the result is complete, and names who failed or was late. A late branch is
 ended, no fallback stands in for it, and what it had used is counted; what it had done to the world stands. A reducer that fails
-fails the run. ``escalate``: a branch that failed for good goes to a person (where not all are waited for: only if too few
-are there), and so does a tied vote. Messages: none. History: what its branches take; it does not continue as new, since its
+fails the run. ``escalate``: a branch that failed for good goes to a person, who holds no place of those at work (where not
+all are waited for: only if too few are there), and so does a tied vote: a no fails it. A race that is resumed is a new race
+for those that had not answered: they are begun again, effects included, and ended again. Messages: none. History: what its branches take; it does not continue as new, since its
 400 branches fit.
 """
 

@@ -44,7 +44,7 @@ async def _work(work: PatternWork[PipelineNode]) -> JsonValue:
         work.frame.pending = tuple(map(node_key, stages[index + 1 :]))
         if work.is_late:
             raise work.too_late(f"its stage {node_key(stage)!r} was not begun")
-        result = await work.run(f"stages.{index}", node_key(stage), Ask(given=output))
+        result = await work.run(f"stages.{index}", node_key(stage), Ask(given=output, draft=True))
         if result.status is RunStatus.FAILED:
             raise PartFailed(result)
         # A stage that was left out passes on what it was given.

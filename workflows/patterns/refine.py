@@ -75,7 +75,7 @@ async def _without_consent(work: PatternWork[RefineNode], best: Draft, count: in
     said = f"no draft was accepted; the best of {count} is draft {best.number}, " + (
         f"with score {best.score:g}" if best.judged else "which was not judged"
     )
-    ask = Ask(prompts.for_person(work.goal, count), best.value, reasons=(*best.problems[:10], said))
+    ask = Ask(prompts.for_person(work.goal, count), best.value, reasons=(*best.problems[:10], said), draft=True)
     answer = await work.asked("cap", ask)
     if answer and answer.status is not RunStatus.FAILED:
         return answer.output

@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.errors import ContractViolated
     from workflows.contracts import RunStatus
+    from workflows.escalation import after_nobody_helped
     from workflows.pattern_work import Ask, PartFailed, PatternWork
     from workflows.routing import prompts
     from workflows.routing.rules import first_that_holds
@@ -80,13 +81,19 @@ async def _chosen(work: PatternWork[RouterNode], unsure: Unsure) -> str:
         reasons=(unsure.why[:1000],),
     )
     answers = record({"label": choice(tuple(node.routes), "Where it belongs.")})
-    said = await work.decided(CLASSIFY, ask, answers)
-    if said and isinstance(said.output, dict) and said.output.get("label") in node.routes:
+    said = await work.asked(CLASSIFY, ask, answers)
+    if (
+        said
+        and said.status is not RunStatus.FAILED
+        and isinstance(said.output, dict)
+        and said.output.get("label") in node.routes
+    ):
         return _decided(work, str(said.output["label"]), f"{node.escalate.name if node.escalate else 'a person'} chose")
+    no = said.failure.message if said and said.failure else ""
     if unsure.failed:
-        raise unsure.failed
+        raise PartFailed(after_nobody_helped(unsure.failed.result, said)) if said else unsure.failed
     raise ContractViolated(
-        f"the router {node.name!r} found no destination: {unsure.why}"[:600],
+        f"the router {node.name!r} found no destination: {unsure.why[:500]}{f'; {no[:400]}' if no else ''}",
         fix="give it a default or a person (escalate), a rule for what it was given, or a lower threshold",
     )
 

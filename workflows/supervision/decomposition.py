@@ -112,8 +112,8 @@ class Decomposition:
         if self._clock.ran_out(ask.until):
             raise PartFailed(result)
         said = await self._work.escalated(place, step, ask, result, answers=planned(self._node))
-        if said is result:
-            raise PartFailed(result)
+        if said.status is RunStatus.FAILED:
+            raise PartFailed(said)
         return read(said.output)
 
     def _instead(self, round_number: int) -> Specs:

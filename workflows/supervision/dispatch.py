@@ -84,7 +84,9 @@ class Dispatcher:
         ask = replace(self._ask(subtask, subtask.spec.type), reasons=reasons)
         said = await self._work.escalated(self._place(subtask.spec.type), subtask.subtask_id, ask, failed)
         self._work.known(said)
-        if said is not failed:
+        if said.status is RunStatus.FAILED:
+            subtask.refused(failed, said)
+        else:
             subtask.done(person.name, said)
 
     def _route(self, subtask: Subtask) -> Iterator[str]:

@@ -39,7 +39,9 @@ class Lead:
 
     def ask(self, prompt: str, end: float | None, **fields: Any) -> Ask:
         """What a step is to do that has to end with its phase."""
-        return Ask(prompt=prompt, until=end, punctual=self.clock.phased, **fields)
+        # A nested one, and one with phases, keeps time for what comes after.
+        bound = None if self.clock.synthesis is None else end
+        return Ask(prompt=prompt, until=end, person_until=bound, punctual=self.clock.phased, **fields)
 
     def check_any(self, subtasks: Sequence[Subtask]) -> None:
         """Refuse to make one whole of nothing. A tool can say that there is nothing; an agent would make something up.

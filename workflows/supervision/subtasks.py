@@ -35,6 +35,12 @@ class Subtask:
         self.tries.append(result)
         self.done_by, self.reason = by, ""
 
+    def refused(self, failed: RunResult, said: RunResult) -> None:
+        """Note that a person who was asked has not done it either: ``failed`` is what they were asked about."""
+        self.tries[-1] = said
+        if said.failure and said is not failed:
+            self.reason = said.failure.message
+
     def whole(self) -> dict[str, JsonValue]:
         """The same with what the worker was given, for calls."""
         return {**self.report(), "input": self.spec.input}
@@ -51,7 +57,7 @@ class Subtask:
         return (
             ""
             if self.done_by
-            else f"subtask {self.subtask_id} ({self.spec.type}: {self.spec.task[:200]}): {self.reason[:600]}"
+            else f"subtask {self.subtask_id} ({self.spec.type}: {self.spec.task[:200]}): {self.reason}"[:1000]
         )
 
 

@@ -63,7 +63,8 @@ class Verification:
             "results": results,
             "missing": [*self._work.frame.run.missing, *missing],
         }
-        first = prompts.for_synthesis(self._work.goal, [subtask.report() for subtask in subtasks], missing)
+        reports = [subtask.report() for subtask in subtasks]
+        first = prompts.for_synthesis(self._work.goal, reports, missing)
         ask = self._lead.ask(first, self._clock.synthesis, inputs=inputs)
         number = 0
         while True:
@@ -88,7 +89,7 @@ class Verification:
             correction = prompts.for_correction(decision.problems)
             thread = draft.thread if isinstance(self._node.synthesis, AgentNode) else None
             if thread is None:  # nobody remembers what it is about
-                correction = prompts.whole_again(first, draft.output, correction)
+                correction = prompts.whole_again(self._work.goal, reports, missing, draft.output, decision.problems)
             ask = self._lead.ask(correction, self._clock.synthesis, inputs=inputs, thread=thread)
 
     async def _decide(self, number: int, inputs: Values) -> tuple[GateDecision, RunResult | None]:
@@ -140,12 +141,13 @@ class Verification:
             prompts.for_a_person(self._work.goal),
             self._clock.synthesis,
             given=draft,
+            draft=True,
             reasons=problems[:8],
             key=f"draft-{number}",
         )
         said = await self._work.escalated(self._lead.place("gate"), step, ask, refused, answers=self._contract)
-        if said is refused:
-            raise PartFailed(refused)
+        if said.status is RunStatus.FAILED:
+            raise PartFailed(said)
         return said.output
 
     @property

@@ -133,6 +133,10 @@ class PatternBase(NodeBase):
         """
         return None
 
+    def has_drafts(self) -> bool:
+        """Whether it ever puts something to the person of ``escalate`` that can be passed on as it is."""
+        return False
+
     def comparisons(self) -> "Comparisons | None":
         """What it compares by an embedding model; nothing where it asks none."""
         return None

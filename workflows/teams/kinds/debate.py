@@ -46,6 +46,10 @@ class DebateNode(PatternBase):
     """Makes the answer. A call may take ``$goal``, ``$input``, ``$votes``, ``$rounds``, ``$position`` and ``$minority``.
     Absent: the answer is the position itself."""
 
+    def has_drafts(self) -> bool:
+        """See ``PatternBase``."""
+        return True
+
     def parts(self) -> tuple[Part, ...]:
         """Every debater in every round, the comparer, and the judge."""
         places = tuple(f"debaters.{name}" for name in self.debaters)

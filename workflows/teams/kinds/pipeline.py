@@ -22,6 +22,10 @@ class PipelineNode(PatternBase):
     stages: Annotated[tuple["Node", ...], Field(min_length=1, max_length=MAX_STAGES)]
     """A call may take ``$goal``, ``$input`` (what the stage before made) and every key that was committed before."""
 
+    def has_drafts(self) -> bool:
+        """See ``PatternBase``."""
+        return True
+
     def parts(self) -> tuple[Part, ...]:
         """Each stage once, in order."""
         found: list[Part] = []

@@ -71,6 +71,10 @@ class RefineNode(PatternBase):
         writer = self.writer
         return (writer, *(shift.of(writer) for shift in self.shifts)) if isinstance(writer, AgentNode) else (writer,)
 
+    def has_drafts(self) -> bool:
+        """See ``PatternBase``."""
+        return True
+
     def parts(self) -> tuple[Part, ...]:
         """The writer, as it is and as it shifts, the editor, and the comparer."""
         writer, *shifted = self.writers()

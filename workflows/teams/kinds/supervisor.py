@@ -93,6 +93,10 @@ class SupervisorNode(PatternBase):
     corrections: Annotated[int, Field(ge=0, le=5)] = 1
     """Times that the gate's problems go back to the synthesis."""
 
+    def has_drafts(self) -> bool:
+        """See ``PatternBase``."""
+        return self.gate is not None
+
     def parts(self) -> tuple[Part, ...]:
         """A planner comes as the node of its agent."""
         made = ("input", "results", "missing")
