@@ -79,6 +79,10 @@ class FanOutNode(PatternBase):
             return self.at_least
         return count if self.at_least == "all" else min(count, math.ceil(self.at_least * count - 1e-9))
 
+    def has_drafts(self) -> bool:
+        """See ``PatternBase``: a tied vote has a value that comes first."""
+        return self.reduce == "vote" and self.reducer is None
+
     @property
     def most_batches(self) -> int:
         """Calls for batches at most: for full ones, once more for what each lacks, and for those that length divides."""
