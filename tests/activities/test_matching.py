@@ -48,7 +48,7 @@ def test_nothing_that_matches_is_left_and_nothing_else_is_taken(text: str, patte
 
 def test_it_takes_no_longer_than_the_text_is() -> None:
     evil, long = r"(a+)+$", "a" * 200_000 + "b"
-    began = time.perf_counter()
+    began = time.process_time()
     assert not occurs(evil, long, Effort())
     many = " ".join(["a@b.de"] * 1000)
     assert redacted(MAIL, many, "#", Effort()) == " ".join(["#"] * 1000)
@@ -56,6 +56,6 @@ def test_it_takes_no_longer_than_the_text_is() -> None:
         redacted(MAIL, many * 10, "#", Effort())
     with pytest.raises(TooMuch):
         occurs("a[ab]{400}c", "ab" * 100_000, Effort())
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
     assert width(r"(?:[ab]c\d{3}){2,4}|x?") >= 4 * 5 + 1
     assert isinstance(matcher("(?=a)", whole=False), str)

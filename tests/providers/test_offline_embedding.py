@@ -80,9 +80,9 @@ def test_it_is_the_same_in_every_process() -> None:
 async def test_it_is_a_provider_with_a_bound() -> None:
     provider: EmbeddingProvider = OfflineEmbedding()
     assert isinstance(provider, EmbeddingProvider)
-    started = time.monotonic()
+    started = time.process_time()
     answer = await provider.embed(EmbedCall("ngrams", [README[:MAX_PIECE_BYTES]] * 16))
     assert len(answer.vectors) == 16
-    assert time.monotonic() - started < 5, "0.01 s a piece on an idle core"
+    assert time.process_time() - started < 5, "0.01 s a piece on an idle core"
     with pytest.raises(ProviderTimeout):
         await provider.embed(EmbedCall("ngrams", [README[:MAX_PIECE_BYTES]] * 16, timeout_seconds=0.0))

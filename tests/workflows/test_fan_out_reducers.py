@@ -103,9 +103,16 @@ def test_what_is_the_same_counts_as_one_value_and_null_is_no_vote() -> None:
 
 
 def test_a_batch_holds_whole_items_and_what_no_prompt_shows_is_cut_and_named() -> None:
-    items: list[JsonValue] = (
-        ["s"] * 3 + ["x" * (MAX_SHOWN // 2)] * 2 + ["\n" * MAX_SHOWN, {"deep": "y" * (MAX_SHOWN + 9)}, 4, 5, 6, 7]
-    )
+    items: list[JsonValue] = [
+        *["s"] * 3,
+        *["x" * (MAX_SHOWN // 2)] * 2,
+        "\n" * MAX_SHOWN,
+        {"deep": "y" * (MAX_SHOWN + 9)},
+        4,
+        5,
+        6,
+        7,
+    ]
     slots = [Slot(f"i{n + 1}", n, item) for n, item in enumerate(items)]
     batches = packed(slots, 4)
     assert [[slot.name for slot in batch] for batch in batches] == [

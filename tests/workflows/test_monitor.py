@@ -306,7 +306,7 @@ def test_what_takes_too_long_to_be_looked_at_is_blocked() -> None:
     text = " ".join(f"{c}-{n} and what is said about it" for n in range(450) for c in "ABCDEFGHIJ")
     began = time.process_time()
     said, _ = by_rules(spec, Proposed(ActionKind.ANSWER, "a", "t1.answer", text), Effort())
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 2
     assert (said[-1].verdict.value, said[-1].reason) == ("block", "it is too long to be looked at")
     short, action = by_rules(spec, Proposed(ActionKind.ANSWER, "a", "t1.answer", text[:20_000]), Effort())
     assert [one.verdict.value for one in short] == ["edit"] * 10

@@ -75,8 +75,8 @@ def test_the_output_is_what_is_named_else_what_no_task_waits_for() -> None:
 
 def test_the_largest_graph_is_looked_at_at_once() -> None:
     ring = {f"t{i}": [f"t{(i + j) % 100}" for j in range(1, 100)] for i in range(100)}
-    started = time.perf_counter()
+    started = time.process_time()
     found = list(problems(tasks(ring), {"e"}, ["t0"]))
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 2
     assert len(found) == 1
     assert all("circle" in problem.message for problem in found)

@@ -262,6 +262,6 @@ def test_rules_take_no_longer_than_a_workflow_has() -> None:
     rules = [RouteRule(to="a", pattern=f"(a|aa)+{index}$") for index in range(100)]
     given: list[JsonValue] = ["a" * 1_000_000, ["a" * 100] * 20_000, [""] * 300_000]
     for routed in given:
-        started = time.perf_counter()
+        started = time.process_time()
         assert first_that_holds(rules, routed) is None
-        assert time.perf_counter() - started < 1.5  # of the 2 s of a workflow's task
+        assert time.process_time() - started < 1.5  # of the 2 s of a workflow's task
