@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.contracts.effects import MAX_LISTED_EFFECTS
+from activities.contracts.failures import FailureKind
 from activities.contracts.messages import ThreadRef
 from activities.contracts.steps import Usage
 from activities.errors import ConfigurationInvalid
@@ -59,7 +60,9 @@ async def with_spent(client: Client, run: RunInput, result: RunResult) -> RunRes
 
     Calls that were under way at the end are not counted: nobody knows what they used.
     """
-    if result.status is not RunStatus.FAILED or result.steps or result.usage != Usage():
+    was_stopped = result.failure is not None and result.failure.kind is FailureKind.CANCELLED
+    says_so = not was_stopped and (result.steps or result.usage != Usage())
+    if result.status is not RunStatus.FAILED or says_so:
         return result
     found: dict[str, _Step] = {}
     used, missing, effects = Usage(), list(result.missing), EffectsRead(run)

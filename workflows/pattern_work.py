@@ -389,7 +389,7 @@ class PatternWork(Generic[N]):
             so_far=self.so_far if failure else None,
             missing=own,
             failure=failure,
-            thread=self.results[-1].thread if self.results else None,
+            thread=next((one.thread for one in reversed(self.results) if one.output == output), None),
         )
 
 

@@ -135,7 +135,6 @@ async def test_a_run_that_was_stopped_says_what_it_used(workers: Workers, force:
         await (handle.terminate() if force else handle.cancel())
         bare, client = await read_result(handle), bench.deployment.client
         result = await with_spent(client, await read_input(client, handle.id), bare)
-    assert bare.usage.tokens == 0
     assert (result.status, result.failure) == (RunStatus.FAILED, bare.failure)
     assert (result.usage.tokens, result.usage.model_calls, result.usage.tool_calls) == (20, 1, 1)
     (step,) = result.steps

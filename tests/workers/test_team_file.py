@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from activities.errors import ConfigurationInvalid
 from workers.team_file import line_of, load_team, load_team_with_lines
 from workflows.teams.problems import nearest
+from workflows.teams.tree import NODE_KINDS
 
 HEAD = "team: t\nagents:\n  a: {instructions: Do it.}\n"
 ROOT = "root: {kind: agent, agent: a}\n"
-KINDS = "agent, call, debate, fan_out, hierarchy, network, person, pipeline, plan, refine, router, supervisor, workflow"
+KINDS = ", ".join(sorted(NODE_KINDS))
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> tuple[str, str]:

@@ -232,7 +232,14 @@ async def test_a_stop_a_deadline_and_a_breach_leave_nothing_running(workers: Wor
 
         return script
 
-    cases = Cases({"stop": hanging(0), "late": hanging(1), "short": hanging(2), "broke": doing()})
+    async def slow(name: str, call: ProviderCall) -> ProviderAnswer:
+        if name == "editor":
+            await asyncio.sleep(60)
+        answer = doing()(name, call)
+        assert isinstance(answer, ProviderAnswer)
+        return answer
+
+    cases = Cases({"stop": hanging(0), "late": hanging(1), "short": hanging(2), "broke": doing(), "slow": slow})
     large = agents("finder", limits={"model_calls": 500, "tool_calls": 2})
     async with workers(cases) as bench:
 
@@ -251,8 +258,11 @@ async def test_a_stop_a_deadline_and_a_breach_leave_nothing_running(workers: Wor
             circle=unchecked(bench),
             late=run("late", team(task("late", "a"), task("late", "b", "a"), task("late", "c"), seconds=1.5)),
             short=run("short", team(task("short", "a", fallback="write"), task("short", "c"), executors=brief)),
+            slow=run("slow", team(task("slow", "a"), seconds=1.5, synthesis={"kind": "agent", "agent": "editor"})),
             broke=run("broke", team(*(task("broke", *n) for n in ("a", "ba", "cb", "d")), budget={"model_calls": 2})),
         )
+    assert (done["slow"].status, done["slow"].output) == (RunStatus.PARTIAL, {"a": "finder did a"})
+    assert "no time was left for the synthesis" in done["slow"].missing[-1]
     assert done["stop"].status is RunStatus.FAILED
     assert len(cases.calls["stop"]) == 1
     assert (done["late"].status, done["late"].output) == (RunStatus.PARTIAL, {"c": "finder did c"})

@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from activities.contracts.failures import FailureKind
-from tests.conftest import Workers
+from tests.conftest import Bench, Workers
 from tests.support.cases import Cases, all_of
 from tests.support.plans import BOSS, PERSON, doing, failed_of, run_asked, task, team
 from workflows.contracts import RunResult, RunStatus
+from workflows.rewinds import Rewind
 from workflows.teams.tree import TeamSpec
 
 
@@ -35,6 +36,7 @@ async def test_a_planners_graph_is_admitted_like_a_teams_own_or_sent_back(worker
             "person": doing(plans=(cyclic("person"),) * 9),
             "broke": doing(plans=(good("broke"),)),
             "late": doing(plans=(good("late"),)),
+            "set": doing(plans=(good("set"),)),
             **{case: doing(plans=(made,) * 20) for case, made in bad.items()},
         }
     )
@@ -59,6 +61,7 @@ async def test_a_planners_graph_is_admitted_like_a_teams_own_or_sent_back(worker
             tool=run("tool", team(planner=by_call, replans=2)),
             broke=run("broke", team(budget={"model_calls": 2, "on_breach": "partial"})),
             late=run("late", team(seconds=0.01)),
+            set=planned_otherwise(bench, "set", cyclic("set")),
             **{case: run(case, team()) for case in bad},
         )  # fmt: skip
     assert (done["good"].status, done["good"].output) == (RunStatus.COMPLETE, {"b": "writer did b"})
@@ -87,3 +90,12 @@ async def test_a_planners_graph_is_admitted_like_a_teams_own_or_sent_back(worker
         assert len(cases.calls[case]) <= 2 * 4, case
     assert (done["broke"].status, done["broke"].output) == (RunStatus.PARTIAL, {"a": "finder did a"})
     assert failed_of(done["late"]) is FailureKind.DEADLINE_EXCEEDED
+    assert failed_of(done["set"]) is FailureKind.CONTRACT_VIOLATED, "what a rewind or a fork set counts, and is checked"
+    assert {name for name, _ in cases.calls["set"]} == {"boss"}
+
+
+async def planned_otherwise(bench: Bench, case: str, tasks: list[dict[str, Any]]) -> RunResult:
+    """A fork in which another graph is put in place of the planner's."""
+    run = await bench.admit(team(seconds=5), f"[{case}] The goal.")
+    rewind = Rewind(kind="fork", run_id="none", number=1, values={"work/planner": {"tasks": tasks}})
+    return await bench.finish(run.model_copy(update={"rewind": rewind}))

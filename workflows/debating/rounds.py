@@ -39,6 +39,8 @@ class Rounds:
         memory = _Memory.model_validate(work.memory or {})
         self._failed = dict(memory.failed)
         """How the debaters of the last round failed."""
+        self._ended = False
+        """A round was cut short, and those before it count."""
         self.held = [Round(number, kept.votes, kept.groups) for number, kept in enumerate(memory.rounds, 1)]
 
     @property
@@ -61,7 +63,12 @@ class Rounds:
     def are_over(self) -> bool:
         """Whether there is nothing more to argue: they agree, no round is left, or all have heard that nobody knows."""
         silent = bool(self.last and not self.last.camps and not self._failed)
-        return self.is_agreed or silent or len(self.held) > self._node.rounds
+        return self._ended or self.is_agreed or silent or len(self.held) > self._node.rounds
+
+    @property
+    def _is_cut_short(self) -> bool:
+        """Whether the budget ended the round that was just held, or nobody was left to hold it."""
+        return len(self._failed) == len(self._node.debaters) or self._work.frame.account.breached
 
     @property
     def failed(self) -> RunResult | None:
@@ -87,6 +94,13 @@ class Rounds:
         self._work.frame.go_on()
         self._work.check_budget(self._work.results[results:])
         if self.held and self._failed and self._work.is_late:
+            return
+        if self.held and self._failed and self._is_cut_short:
+            why = next(vote.failed for vote in votes if vote.failed)
+            self._work.missing.append(
+                f"the votes of round {number - 1} count, as round {number} was cut short: {why}"[:1000]
+            )
+            self._failed, self._ended = {}, True
             return
         self._work.missing += [
             f"{vote.debater} gave no vote in round {number}: {vote.failed}"[:1000] for vote in votes if vote.failed

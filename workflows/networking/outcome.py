@@ -89,6 +89,13 @@ def _limits(work: PatternWork[NetworkNode], exchange: Exchange) -> list[Ostinato
                 fix="look at what its peers sent: `ostinato show`",
             )
         )
+    if not found and not exchange.memory.begun:
+        found.append(
+            LimitExceeded(
+                f"nobody in the network {node.name!r} listens to what it starts with",
+                fix="let a peer subscribe to it, or send it to one",
+            )
+        )
     return found
 
 

@@ -103,6 +103,8 @@ class Peers:
             if refused := exchange.asked(peer, turn, output, step=step, now=now):
                 work.frame.decide(f"a question of {peer} was not asked: {refused}")
         else:
+            if isinstance(output, dict) and output.get("ask"):
+                work.frame.decide(f"a question of {peer} was not asked: max_asks={work.node.max_asks} is reached")
             exchange.ended(peer, turn, output, step=step, now=now)
 
     async def _leave(self) -> None:

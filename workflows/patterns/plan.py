@@ -25,8 +25,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
+    from activities.contracts.failures import FailureKind
     from workflows.contracts import RunInput, RunResult
-    from workflows.pattern_work import Ask, PatternWork, carry_out
+    from workflows.pattern_work import Ask, PartFailed, PatternWork, carry_out
     from workflows.planning import prompts
     from workflows.planning.graph import outputs_of
     from workflows.planning.making import graph_of
@@ -60,9 +61,18 @@ async def _work(work: PatternWork[PlanNode]) -> JsonValue:
         raise tasks.nothing()
     if work.node.synthesis is None:
         return results
+    work.so_far = results
     prompt = prompts.for_synthesis(work.goal, tasks.missing)
     inputs: dict[str, JsonValue] = {"results": results, "missing": list(tasks.missing)}
-    return await work.answer("synthesis", "synthesis", Ask(prompt=prompt, given=results, inputs=inputs))
+    try:
+        if not work.is_late:
+            return await work.answer("synthesis", "synthesis", Ask(prompt=prompt, given=results, inputs=inputs))
+    except PartFailed as failed:
+        failure = failed.result.failure
+        if not work.is_late or failure is None or failure.kind is not FailureKind.DEADLINE_EXCEEDED:
+            raise
+    work.missing.append("no time was left for the synthesis: these are the outputs as they are")
+    return results
 
 
 async def _tasks(work: PatternWork[PlanNode]) -> Tasks:

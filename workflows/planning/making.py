@@ -54,6 +54,7 @@ async def graph_of(work: PatternWork[PlanNode]) -> tuple[PlanTask, ...]:
             result = await work.escalated("planner", step, afresh, result)
         else:
             result = work.commit("planner", step, ask, admitted(node, result))  # a constant may have stood in
+        result = admitted(node, result)  # a rewind or a fork may have set another value as it was committed
         if result.status is RunStatus.FAILED:
             raise PartFailed(result)
         break
