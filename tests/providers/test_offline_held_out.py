@@ -102,7 +102,7 @@ async def test_a_sentence_that_was_refused_goes_and_nothing_far_from_the_questio
     given, messages, _ = await converse(question, search_documents, read_document, folder=ORCHARD)
     assert given.text == '"The old press was sold for 16,500 thalers in 1998." (orchard.md:4)'
     refused = action("Amounts above 10,000 must not be named.", given.text)
-    told = f"Your answer was not let through: {refused['reasons'][0]}\nAnswer again, whole and corrected."  # type: ignore[index]
+    told = f"Your answer was not let through: {refused['reasons'][0]}\nAnswer again, whole and corrected."  # type: ignore[index] # JSON
     messages.append(UserMessage(text=told))
     again = await ask(messages, search_documents, read_document)
     assert (again.text, again.tool_calls) == (NOTHING, ())

@@ -97,7 +97,7 @@ def test_a_criterion_that_holds_is_no_problem(criterion: str) -> None:
 def test_a_criterion_that_does_not_hold_is_told_in_one_sentence(criterion: str, said: str) -> None:
     value = review([criterion, "It mentions members."])
     assert (value["accepted"], value["score"]) == (False, 0.5)
-    assert [problem[: len(said)] for problem in value["problems"]] == [said]  # type: ignore[attr-defined]
+    assert [problem[: len(said)] for problem in value["problems"]] == [said]  # type: ignore[attr-defined] # JSON
 
 
 def test_criteria_stand_in_the_instructions_where_the_prompt_has_none() -> None:

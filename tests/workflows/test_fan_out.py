@@ -374,7 +374,7 @@ async def test_what_is_made_of_the_answers(workers: Workers) -> None:
     assert rejected.failure.kind is FailureKind.NOT_ALLOWED
     assert rejected.failure.message == "nora rejected 'nora': neither"
     assert rank.status is RunStatus.PARTIAL
-    assert [one["branch"] for one in rank.output] == ["y", "x"]  # type: ignore[union-attr, index, call-overload]
+    assert [one["branch"] for one in rank.output] == ["y", "x"]  # type: ignore[union-attr, index, call-overload] # JSON
     assert "branch z: it failed: its answer has no number 'score' to be ranked by" in rank.missing
     assert merge.output == {"score": 1, "label": "left", "tags": ["a", "b"]}
     assert any("'y' says \"right\" of 'label'" in said for said in merge.log)
