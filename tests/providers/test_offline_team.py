@@ -143,9 +143,11 @@ async def test_evidence_in_two_documents_is_looked_for_in_each() -> None:
 FINDING = {"claim": "Salt pays no duty.", "quote": "Salt pays no duty,\nas of old.", "source": "a b/rules.txt:5"}
 
 
-def results(*findings: dict[str, str], task: str = "What duty does salt pay?") -> list[dict[str, Any]]:
-    output = {"subtask_id": "s1-1", "found": bool(findings), "findings": list(findings)}
-    return [{"subtask_id": "s1-1", "type": "research", "task": task, "status": "complete", "output": output}]
+def results(
+    *findings: dict[str, str], task: str = "What duty does salt pay?", subtask_id: str = "s1-1"
+) -> list[dict[str, Any]]:
+    output = {"subtask_id": subtask_id, "found": bool(findings), "findings": list(findings)}
+    return [{"subtask_id": subtask_id, "type": "research", "task": task, "status": "complete", "output": output}]
 
 
 def test_a_writer_changes_neither_quotation_nor_source_and_says_nothing_twice() -> None:
@@ -160,7 +162,7 @@ def test_a_writer_without_findings_says_that_nothing_was_found() -> None:
 
 
 def test_a_writer_names_the_parts_that_nothing_was_found_on() -> None:
-    both = [*results(FINDING), *results(task="Who is the king?")]
+    both = [*results(FINDING), *results(task="Who is the king?", subtask_id="s1-2")]
     said = ask("writer", prompts.for_synthesis("What duty does salt pay, and who is the king?", both, []))
     assert said["unanswered"] == ["Who is the king?"]
 
@@ -169,8 +171,9 @@ def test_a_part_is_answered_by_the_quotation_that_stands_under_another_part() ->
     line = "A pilot is paid 12 shillings, and pilots rest two days after a storm."
     both = {"claim": line, "quote": line, "source": "log.md:8"}
     asked = ("What is a pilot paid?", "how long do pilots rest?", "who is the king?")
-    given = [report for task in asked[:2] for report in results(both, task=task)]
-    said = ask("writer", prompts.for_synthesis(" and ".join(asked), [*given, *results(task=asked[2])], []))
+    given = [report for at, task in enumerate(asked[:2]) for report in results(both, task=task, subtask_id=f"s{at}")]
+    given += results(task=asked[2], subtask_id="s2")
+    said = ask("writer", prompts.for_synthesis(" and ".join(asked), given, []))
     assert said["claims"] == [both]
     assert said["unanswered"] == ["who is the king?"]
 
