@@ -20,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus
     from workflows.cutting import Shown, bounded, cut
     from workflows.needs import as_text
-    from workflows.pattern_work import Ask, PatternWork
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork
     from workflows.similarity import compare
     from workflows.teams.kinds.sameness import MAX_COMPARED
 

@@ -33,7 +33,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.frame import Frame
     from workflows.own_code import CodeOnALead, ForEver
     from workflows.own_output import as_output
-    from workflows.pattern_work import Ask, PatternWork
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork
     from workflows.teams.problems import nearest
     from workflows.teams.tree import AgentNode, CallNode, Node, WorkflowNode, node_key
 

@@ -4,8 +4,8 @@ A pattern's own module says in which order its parts are run and what is made of
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from temporalio import workflow
@@ -15,77 +15,26 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.base import Schema
     from activities.contracts.failures import FailureDetail, FailureKind
-    from activities.contracts.messages import ThreadRef
     from activities.errors import ConfigurationInvalid, DeadlineExceeded, OstinatoError
     from workflows import lifecycle
     from workflows.carrying import carried
-    from workflows.contracts import RunInput, RunResult, RunStatus, Task
-    from workflows.deadlines import earliest, within
-    from workflows.escalation import after_nobody_helped, offered
+    from workflows.contracts import RunInput, RunResult, RunStatus
+    from workflows.deadlines import within
+    from workflows.escalation import Escalation
     from workflows.failures import failure_of, stop_if_requested
-    from workflows.fallbacks import MAX_REASONS, is_unknown
+    from workflows.fallbacks import is_unknown
     from workflows.frame import Frame
     from workflows.nodes import committed, run_node
     from workflows.part_answers import answering, both
+    from workflows.part_asks import Ask, PartFailed
     from workflows.progress import is_long
     from workflows.results import together
-    from workflows.stages import shown, unread
+    from workflows.stages import unread
     from workflows.teams.bounds import inline_places
-    from workflows.teams.tree import Node, Part, PatternBase, node_name
+    from workflows.teams.tree import Part, PatternBase
 
 N = TypeVar("N", bound=PatternBase)
 T = TypeVar("T")
-
-NOT_TO_PEOPLE = frozenset({FailureKind.HALTED, FailureKind.CANCELLED})
-"""Failures after which nobody is asked."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a part is to do."""
-
-    prompt: str = ""
-    """What an agent is told first; the pattern's goal where empty."""
-    given: JsonValue = None
-    """What it is to work on: below an agent's prompt, ``$input`` of calls, the input of patterns."""
-    inputs: Mapping[str, JsonValue] = field(default_factory=dict)
-    """What else calls may name."""
-    key: str | None = None
-    """Under which its output is committed; the step's name where absent."""
-    goal: str = ""
-    """What a nested pattern works towards; the prompt where empty."""
-    seconds: float | None = None
-    """Bound of the step, beside its node's own and the pattern's."""
-    until: float | None = None
-    """Workflow time at which it has to have ended; whoever it is put to then has the pattern's own time."""
-    person_until: float | None = None
-    """The same for that person, where what comes after needs the rest of the pattern's time."""
-    draft: bool = False
-    """Whether ``given`` can be passed on as it is: only then a person may approve it, or edit it."""
-    punctual: bool = False
-    """At its end nothing is waited for that has no effect."""
-    subtask_id: str = ""
-    """Where an answer names a ``subtask_id``, it has to be this one."""
-    thread: ThreadRef | None = None
-    """The conversation that goes on; a new one begins where absent."""
-    offer_tools: bool = True
-    """``False``: an agent answers from what it is told."""
-    node: Node | None = None
-    """In place of the part's own, such as the same agent on another tier."""
-    reasons: tuple[str, ...] = ()
-    """What led to it, one sentence each; a person reads them."""
-    accept: Callable[[RunResult], RunResult] = lambda result: result
-    """What the pattern makes of it besides: where that is a failure, the fallback stands in, and ``escalate`` after it."""
-    commits: bool = True
-    """``False``: the output is not committed to the run's state, unless the pattern does so (``commit``)."""
-
-
-class PartFailed(Exception):
-    """A part that the pattern cannot do without failed; ``result`` is what it had come to."""
-
-    def __init__(self, result: RunResult) -> None:
-        super().__init__(result.failure.message if result.failure else "a part failed")
-        self.result = result
 
 
 async def carry_out(
@@ -143,6 +92,7 @@ class PatternWork(Generic[N]):
         self.unknown: PartFailed | None = None
         """A part of which nobody knows what it has done: the pattern fails with it, whatever else it comes to."""
         self._inline = inline_places(frame.run.team, node)
+        self._person = Escalation(frame, node, self.goal, self.deadline, self.results)
 
     @property
     def goal(self) -> str:
@@ -172,7 +122,7 @@ class PatternWork(Generic[N]):
             fix=f"raise seconds of {name!r} (and the timeout_seconds around it), or give it less to do",
         )
 
-    async def run(self, place: str, step: str, ask: "Ask | None" = None, *, escalate: bool = True) -> RunResult:
+    async def run(self, place: str, step: str, ask: Ask | None = None, *, escalate: bool = True) -> RunResult:
         """Run a part; failed or not, its result. One that failed for good goes to the person of ``escalate``.
 
         Args:
@@ -202,7 +152,7 @@ class PatternWork(Generic[N]):
             raise self.unknown
         return result
 
-    async def attempt(self, place: str, step: str, ask: "Ask") -> RunResult:
+    async def attempt(self, place: str, step: str, ask: Ask) -> RunResult:
         """As ``run``, whatever becomes of it: nobody is asked.
 
         Raises:
@@ -213,7 +163,7 @@ class PatternWork(Generic[N]):
             raise self.unknown
         part = self.parts[place]
         node = answering(ask.node or part.node, part)
-        task = within(self._task(step, ask), self.deadline)
+        task = within(ask.task(step, self.goal), self.deadline)
         cuts = unread(node, ask.prompt or self.goal, ask.given)
         self.missing += [line for line in cuts if line not in self.missing]
         context = replace(self.frame.step(step), accept=both(part, ask.accept), commits=ask.commits)
@@ -221,7 +171,7 @@ class PatternWork(Generic[N]):
         self.results.append(result)
         return result
 
-    async def answer(self, place: str, step: str, ask: "Ask | None" = None) -> JsonValue:
+    async def answer(self, place: str, step: str, ask: Ask | None = None) -> JsonValue:
         """The output of a part that the pattern cannot do without; nothing where it was left out, or is not critical.
 
         Raises:
@@ -233,28 +183,12 @@ class PatternWork(Generic[N]):
             raise PartFailed(result)
         return result.output
 
-    def commit(self, place: str, step: str, ask: "Ask", result: RunResult) -> RunResult:
+    def commit(self, place: str, step: str, ask: Ask, result: RunResult) -> RunResult:
         """The result of a step that was run without committing it, with its output as a version of the run's state."""
         return committed(self.frame.step(step), ask.node or self.parts[place].node, result, key=ask.key or step)
 
-    def _task(self, step: str, ask: "Ask") -> Task:
-        prompt = ask.prompt or self.goal
-        task = Task(
-            prompt=str(shown(prompt, ask.given)),
-            goal=str(ask.goal or prompt),
-            inputs={"input": ask.given, **ask.inputs},
-            key=ask.key or (step if ask.commits else None),
-            thread=ask.thread,
-            offer_tools=ask.offer_tools,
-            seconds=ask.seconds,
-            reasons=ask.reasons[-MAX_REASONS:],
-            punctual=ask.punctual,
-            subtask_id=ask.subtask_id,
-        )
-        return within(task, ask.until)
-
     async def escalated(
-        self, place: str, step: str, ask: "Ask", failed: RunResult, *, answers: Schema | None = None
+        self, place: str, step: str, ask: Ask, failed: RunResult, *, answers: Schema | None = None
     ) -> RunResult:
         """What a person makes of a step that failed for good; a failed result where nobody is asked, or says no.
 
@@ -268,62 +202,25 @@ class PatternWork(Generic[N]):
         Raises:
             CancelledError: the run was stopped.
         """
-        part, why = self.parts[place], failed.failure
+        part = self.parts[place]
         part = part if part.answers is not None else replace(part, answers=answers)
-        if why and why.kind in NOT_TO_PEOPLE:
-            return failed
-        reason = f"{node_name(ask.node or part.node)} failed: {why.message if why else 'it gave no reason'}"[:1000]
-        said = await self._person(step, replace(ask, reasons=(*ask.reasons, reason)), part)
-        if said is None:
-            return failed
-        return after_nobody_helped(failed, said) if said.status is RunStatus.FAILED else said
+        return failed if self.unknown else await self._person.instead(part, step, ask, failed)
 
-    async def decided(self, step: str, ask: "Ask", answers: Schema) -> RunResult | None:
-        """What the person of ``escalate`` says where the pattern cannot decide; nothing where nobody is asked, or says no.
+    async def asked(self, step: str, ask: Ask, answers: Schema | None = None) -> RunResult | None:
+        """What the person of ``escalate`` says where the pattern cannot decide.
 
         Args:
             step: as in ``run``.
             ask: what is asked, what there is to look at, and the reasons.
             answers: JSON Schema of the answer.
 
-        Raises:
-            CancelledError: the run was stopped.
-        """
-        said = await self.asked(step, ask, answers)
-        return None if said is None or said.status is RunStatus.FAILED else said
-
-    async def asked(self, step: str, ask: "Ask", answers: Schema | None = None) -> RunResult | None:
-        """As ``decided``; a no is the failed result, and nothing means that nobody was asked, or was left out.
+        Returns:
+            The result; a failed one is a no. Nothing where nobody is asked, or the person was left out.
 
         Raises:
             CancelledError: the run was stopped.
         """
-        person = self.node.escalate
-        if person is None:
-            return None
-        said = await self._person(step, ask, Part("escalate", person, answers=answers))
-        return None if said and said.status is RunStatus.PARTIAL and said.output is None else said
-
-    async def _person(self, step: str, ask: "Ask", part: Part) -> RunResult | None:
-        """The person's result; nothing where nobody is asked. A pattern whose own time has no end gives its ``seconds``."""
-        person = self.node.escalate
-        if person is None or self.frame.halted or self.unknown:
-            return None
-        end = earliest(self.deadline, ask.person_until, workflow.time() + self.node.seconds)
-        if end is not None and end <= workflow.time():
-            self.frame.decide(f"{step}: {person.name} is not asked, the time for it is over")
-            return None
-        why = ask.reasons[-1] if ask.reasons else "nobody else can decide"
-        self.frame.decide(f"{step}: {person.name} is asked, {why}")
-        context = replace(self.frame.step(step, "escalate.person"), accept=both(part, ask.accept))
-        person, said = offered(person, has_draft=ask.draft and ask.given is not None)
-        # What bounds whoever failed does not bound the person.
-        ask = replace(ask, seconds=None, until=end, reasons=(*ask.reasons, *said))
-        result = await run_node(context, answering(person, part), self._task(step, ask))
-        self.results.append(result)
-        if result.status is RunStatus.FAILED and result.failure:
-            self.frame.decide(f"{step}: {result.failure.message}")
-        return result
+        return None if self.unknown else await self._person.decides(step, ask, answers)
 
     def check_budget(self, results: Iterable[RunResult]) -> None:
         """Refuse to go on without parts that this node's own budget did not pay, and that is to fail it then.
@@ -338,19 +235,17 @@ class PatternWork(Generic[N]):
             if result.failure and result.failure.kind is FailureKind.LIMIT_EXCEEDED:
                 raise PartFailed(result)
 
-    async def side_by_side(self, jobs: Iterable[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
-        """Do jobs, at most ``limit`` at a time; their results in the order of the jobs.
+    async def side_by_side(self, jobs: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Do jobs; their results in the order of the jobs.
 
         All have ended before the first error is raised: none is left running.
         """
-        gate = asyncio.Semaphore(limit)
 
         async def one(job: Callable[[], Awaitable[T]]) -> T:
-            async with gate:
-                stop_if_requested()
-                return await job()
+            stop_if_requested()
+            return await job()
 
-        ended = await asyncio.gather(*(one(job) for job in jobs), return_exceptions=True)
+        ended = await asyncio.gather(*map(one, jobs), return_exceptions=True)
         return [_raised(value) for value in ended]
 
     @property

@@ -16,7 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.debating.rounds import Rounds
     from workflows.debating.votes import Round, Vote
     from workflows.handoffs import identity
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.teams.tree import DebateNode
 
 MINORITY = "minority"

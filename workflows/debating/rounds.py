@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.debating import prompts
     from workflows.debating.votes import Round, Said, Vote
     from workflows.handoffs import identity
-    from workflows.pattern_work import Ask, PatternWork
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork
     from workflows.teams.tree import AgentNode, DebateNode
 
 
@@ -90,7 +91,7 @@ class Rounds:
         jobs = [partial(self._vote, number, name) for name in self._node.debaters]
         self._failed = {}
         results = len(self._work.results)
-        votes = await self._work.side_by_side(jobs, limit=len(jobs))
+        votes = await self._work.side_by_side(jobs)
         self._work.frame.go_on()
         self._work.check_budget(self._work.results[results:])
         if self.held and self._failed and self._work.is_late:

@@ -18,7 +18,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fanning.jobs import Job
     from workflows.fanning.reducers import unfit
     from workflows.fanning.slots import INPUT, Slot, over_goal
-    from workflows.pattern_work import Ask, PatternWork
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork
     from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode
 

@@ -23,7 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fanning.jobs import Job, jobs_of
     from workflows.fanning.outcome import Outcome
     from workflows.fanning.slots import Slot
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.teams.tree import FanOutNode
 
 ENOUGH = "enough answers were there"

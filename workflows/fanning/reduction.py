@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fanning.outcome import Outcome
     from workflows.fanning.reducers import Reduced, collected, reduced
     from workflows.needs import as_text
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.teams.kinds.fan_out import REDUCER
     from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode

@@ -9,7 +9,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import LimitExceeded, OstinatoError
     from workflows.networking import prompts
     from workflows.networking.exchange import MAX_BYTES, Exchange
-    from workflows.pattern_work import Ask, PatternWork
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork
     from workflows.teams.tree import NetworkNode
 
 

@@ -19,7 +19,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.networking.exchange import Exchange
     from workflows.networking.memory import Turn
     from workflows.networking.topics import slug
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.teams.tree import AgentNode, NetworkNode
 
 

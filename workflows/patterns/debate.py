@@ -38,7 +38,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.debating import prompts
     from workflows.debating.outcome import Outcome, decide, keep_minority
     from workflows.debating.rounds import Rounds
-    from workflows.pattern_work import Ask, PatternWork, carry_out
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork, carry_out
     from workflows.teams.tree import DebateNode
 
 

@@ -21,7 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from workflows.contracts import RunInput, RunResult, RunStatus
-    from workflows.pattern_work import Ask, PartFailed, PatternWork, carry_out
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork, carry_out
     from workflows.reviewing.places import review_output
     from workflows.teams.tree import MonitorNode, node_key
 

@@ -27,7 +27,8 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.contracts.failures import FailureKind
     from workflows.contracts import RunInput, RunResult
-    from workflows.pattern_work import Ask, PartFailed, PatternWork, carry_out
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork, carry_out
     from workflows.planning import prompts
     from workflows.planning.graph import outputs_of
     from workflows.planning.making import graph_of

@@ -28,7 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from activities.errors import LimitExceeded
     from workflows.contracts import RunInput, RunResult, RunStatus
-    from workflows.pattern_work import Ask, PartFailed, PatternWork, carry_out
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork, carry_out
     from workflows.refining import prompts
     from workflows.refining.drafts import Draft, Drafts
     from workflows.teams.tree import RefineNode

@@ -24,7 +24,8 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from workflows.contracts import RunInput, RunResult
-    from workflows.pattern_work import Ask, PatternWork, carry_out
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork, carry_out
     from workflows.routing.label import label_of
     from workflows.teams.tree import RouterNode
 

@@ -6,7 +6,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ContractViolated
     from workflows.contracts import RunResult, RunStatus
     from workflows.failures import failure_of
-    from workflows.pattern_work import Ask, PatternWork
+    from workflows.part_asks import Ask
+    from workflows.pattern_work import PatternWork
     from workflows.planning import prompts
     from workflows.teams.kinds.plan import PlanTask
     from workflows.teams.tree import PlanNode

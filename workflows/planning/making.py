@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus
     from workflows.cutting import bounded
     from workflows.failures import failure_of
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.planning import prompts
     from workflows.planning.graph import problems
     from workflows.teams.kinds.plan import PlanTask

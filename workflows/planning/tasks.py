@@ -13,8 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail
     from activities.errors import ContractViolated, OstinatoError
     from workflows.contracts import RunResult, RunStatus
+    from workflows.escalation import NOT_TO_PEOPLE
     from workflows.fallbacks import is_unknown
-    from workflows.pattern_work import NOT_TO_PEOPLE, Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.planning import prompts
     from workflows.planning.judging import judged
     from workflows.teams.kinds.plan import PlanTask
@@ -93,7 +95,7 @@ class Tasks:
         left = self.left
         self._over = {task.task_id: asyncio.Event() for task in left}
         jobs = [partial(self._one, task) for task in left]
-        await self._work.side_by_side(jobs, limit=len(jobs) or 1)
+        await self._work.side_by_side(jobs)
         self._work.check_budget(self._results)
 
     async def _one(self, task: PlanTask) -> None:

@@ -13,7 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.comparing import said_alike
     from workflows.contracts import RunResult, RunStatus
     from workflows.handoffs import identity
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.refining import prompts
     from workflows.teams.kinds.refine import STUCK_AFTER
     from workflows.teams.tree import AgentNode, RefineNode

@@ -10,7 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ContractViolated
     from workflows.contracts import RunStatus
     from workflows.escalation import after_nobody_helped
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.routing import prompts
     from workflows.routing.rules import first_that_holds
     from workflows.teams.kinds.base import choice, record

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded, OstinatoError
     from workflows.contracts import RunStatus
     from workflows.failures import failure_of
-    from workflows.pattern_work import Ask, PartFailed
+    from workflows.part_asks import Ask, PartFailed
     from workflows.supervision import prompts
     from workflows.supervision.lead import Lead
     from workflows.supervision.subtasks import Subtask

@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from workflows.contracts import RunStatus
-    from workflows.pattern_work import Ask
+    from workflows.part_asks import Ask
     from workflows.supervision import prompts
     from workflows.supervision.lead import Lead
     from workflows.supervision.subtasks import Subtask, given_up

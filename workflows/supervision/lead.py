@@ -12,7 +12,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureKind
     from activities.errors import ConfigurationInvalid, LimitExceeded
     from workflows.contracts import RunResult
-    from workflows.pattern_work import Ask, PartFailed, PatternWork
+    from workflows.part_asks import Ask, PartFailed
+    from workflows.pattern_work import PatternWork
     from workflows.phases import PhaseClock
     from workflows.supervision.subtasks import Subtask
     from workflows.teams.tree import CallNode, SupervisorNode
