@@ -1,4 +1,4 @@
-"""What gates and people said to the proposed actions of a run, as text and as JSON."""
+"""What gates and people said to the proposed actions of a run, and what its patterns decided, as text and as JSON."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -53,6 +53,13 @@ def decision_lines(reports: Sequence[DecisionReport], replaced: Collection[str] 
         to = f" to {one.arguments}" if one.arguments else ""
         then = "; what it came to was set anew (--set)" if one.step in replaced else ""
         yield f"decision {where}: {_about(one)}: {one.verdict.value}{to} by {by}{rule}{why}{then}"
+
+
+def log_lines(log: Sequence[str]) -> Iterator[str]:
+    """What the patterns of a run decided, one line each, the last ones where there are many."""
+    if len(log) > MAX_LINES:
+        yield f"{len(log) - MAX_LINES} earlier lines of the decision log are in --json"
+    yield from (f"decided: {line}" for line in log[-MAX_LINES:])
 
 
 def _about(one: DecisionReport) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from activities.contracts.events import EventOutcome, EventReport
 
 _SAID = {
-    EventOutcome.WAITING: "left waiting",
+    EventOutcome.WAITING: "waiting",
     EventOutcome.UNDELIVERED: "nobody listens",
     EventOutcome.GOAL: "ended the network",
     EventOutcome.LIMIT: "not passed on: a limit was reached",

@@ -2,28 +2,24 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 
-from temporalio.client import Client, WorkflowQueryFailedError
-from temporalio.service import RPCError
+from temporalio.client import Client
 
 from activities.contracts.effects import EffectOutcome, EffectReport
 from activities.errors import ConfigurationInvalid
 from workers.executions import nested_executions
 from workers.runs import RunHandle, read_input, read_result
 from workers.spent import with_spent
+from workers.states import heard
 from workers.team_file import nearest
-from workflows.contracts import RunInput, RunResult, RunSoFar, RunStatus, StateCommit
+from workflows.contracts import RunInput, RunResult, RunStatus, StateCommit
 from workflows.rewinds import is_within
-from workflows.stopped import STATE_QUERY
 
 START = "0"
 """The checkpoint before all steps; ``start`` is another word for it."""
 MAX_NESTED = 200
 """Nested workflows whose states are read."""
-QUERY_SECONDS = 10.0
 PARALLEL = 16
 HUMAN_TASK = "human_task"
 """Nested too, but no pattern."""
@@ -120,7 +116,7 @@ async def read_origin(client: Client, workflow_id: str) -> Origin:
     run, is_open = await read_input(client, workflow_id), described.close_time is None
     result = None if is_open else await read_result(handle)
     state, done = (result.state, result.done) if result else ((), ())
-    if not state and (result is None or result.status is RunStatus.FAILED) and (known := await _so_far(handle)):
+    if not state and (result is None or result.status is RunStatus.FAILED) and (known := await heard(handle)):
         state, done = known.state, known.done or done
     if result and result.status is RunStatus.FAILED and not result.done:
         # One that was ended from outside: only its history tells what was under way.
@@ -153,16 +149,8 @@ async def _commits(handle: RunHandle) -> tuple[StateCommit, ...]:
         return ()
     if described.close_time is not None and (state := (await read_result(handle)).state):
         return state
-    known = await _so_far(handle)
+    known = await heard(handle)
     return known.state if known else ()
-
-
-async def _so_far(handle: RunHandle) -> RunSoFar | None:
-    """What a worker says of a workflow, whether it runs or has ended; None where nobody answers."""
-    with suppress(RPCError, WorkflowQueryFailedError):
-        known = await handle.query(STATE_QUERY, result_type=RunSoFar, rpc_timeout=timedelta(seconds=QUERY_SECONDS))
-        return RunSoFar.model_validate(known)
-    return None
 
 
 def _is_step(checkpoint: Checkpoint, name: str) -> bool:

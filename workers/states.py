@@ -1,5 +1,6 @@
 """The state of a run, and of what is nested in it: while it runs, when it has ended, and however it has ended."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -79,8 +80,15 @@ async def read_state(client: Client, workflow_id: str) -> RunStateView:
     return RunStateView(workflow_id, result.status.value, commits)
 
 
+async def heard(handle: Any) -> RunSoFar | None:
+    """As ``ask``; nothing where nobody answers."""
+    with suppress(ConfigurationInvalid):
+        return await ask(handle)
+    return None
+
+
 async def ask(handle: Any) -> RunSoFar:
-    """How far a workflow has come, as a worker says.
+    """How far a workflow has come, as a worker says, whether it runs or has ended.
 
     Raises:
         ConfigurationInvalid: nobody answers.

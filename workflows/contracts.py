@@ -385,6 +385,8 @@ class RunSoFar(WireModel):
     decisions: tuple[DecisionReport, ...] = ()
     log: tuple[Line, ...] = ()
     """What its pattern decided, one sentence each."""
+    events: tuple[EventReport, ...] = ()
+    """Of its network, if it is one, and of the networks nested in it that have ended."""
 
 
 for _model in (AgentState, RunInput):  # what derives from them elsewhere does not know these names

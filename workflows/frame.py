@@ -1,7 +1,7 @@
 """One workflow of the tree at work: its input, what it may still use, and what it has come to. Steps start from it."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +54,8 @@ class Frame:
     """Calls of its own steps that may have had one."""
     events: list[EventReport] = field(default_factory=list)
     """Of its networks, and of those nested in it."""
+    events_now: Callable[[], Sequence[EventReport]] = tuple
+    """Of its own network while that is at work: not among the ``events`` yet."""
     log: list[str] = field(default_factory=list)
     """The decision log: what the patterns decided, one sentence each; it travels in handoffs."""
     pending: tuple[str, ...] = ()

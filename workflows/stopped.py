@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.contracts.events import MAX_EVENT_REPORTS
     from workflows.contracts import RunResult, RunSoFar, StateCommit
     from workflows.frame import Frame
 
@@ -29,6 +30,7 @@ def so_far(frame: Frame) -> RunSoFar:
         handoffs=tuple(frame.handoffs),
         decisions=tuple(frame.decisions),
         log=tuple(frame.log),
+        events=(*frame.events, *frame.events_now())[-MAX_EVENT_REPORTS:],
     )
 
 

@@ -1,6 +1,5 @@
 """``ostinato show``: one run, as it is now."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -9,14 +8,15 @@ from temporalio.client import WorkflowExecutionDescription
 from activities.contracts.messages import AssistantMessage, ThreadRef, ToolMessage
 from activities.errors import ConfigurationInvalid
 from activities.threads import Threads
-from scripts.decisions import decision_lines, decision_objects
-from scripts.effects import effect_lines
+from scripts.decisions import decision_objects
+from scripts.effects import effect_objects
 from scripts.handoffs import handoff_lines, handoff_objects
-from scripts.lineage import lineage_lines, lineage_object
+from scripts.lineage import lineage_object
 from scripts.lookup import find_run, is_running
 from scripts.network_events import event_lines, event_objects
 from scripts.people import waiting_objects
-from scripts.results import MAX_NOTES, as_text, is_offline, run_object, said_lines, saved_paths
+from scripts.results import MAX_NOTES, is_offline, run_object, saved_paths
+from scripts.run_text import print_run
 from scripts.session import Session, open_existing, quiet
 from scripts.state import NO_STATE, StateWanted, show_state
 from scripts.talk import session_object
@@ -25,8 +25,9 @@ from workers.runs import read_input, read_result
 from workers.sessions import SessionView, is_session, read_session
 from workers.settings import load_settings
 from workers.spent import with_spent
+from workers.states import heard
 from workers.team_file import nearest
-from workflows.contracts import RunInput, RunResult
+from workflows.contracts import RunInput, RunResult, RunSoFar
 
 
 async def show(  # noqa: PLR0913 -- one parameter an option
@@ -61,7 +62,8 @@ async def show(  # noqa: PLR0913 -- one parameter an option
         given = await read_input(session.client, run)
         ended = not is_running(description)
         result = await with_spent(session.client, given, await read_result(handle)) if ended else None
-        value = _summary(session, description, given, result)
+        told = result or await heard(handle)
+        value = {**_summary(session, description, given, result), **_come_to(told)}
         value["lineage"] = await lineage_object(session, given)
         value["waiting"] = [] if ended else await waiting_objects(session.client, run)
         talked = await read_session(session.client, run) if is_session(description) else None
@@ -71,17 +73,15 @@ async def show(  # noqa: PLR0913 -- one parameter an option
         if thread or step:
             ref = _thread_of(run, result, step) if step else _last_thread(result, talked)
             value["thread"] = await _conversation(session, given.scope_id, ref)
-        reports = result.handoffs if result else ()
         if handoffs:
-            value["handoffs"] = handoff_objects(reports)
-        sent = result.events if result else ()
+            value["handoffs"] = handoff_objects(told.handoffs if told else ())
         if events:
-            value["network_events"] = event_objects(sent)
+            value["network_events"] = event_objects(told.events if told else ())
         output.object(value)
-        _print(value, given, result, output)
-        for line in handoff_lines(reports) if handoffs else ():
+        print_run(value, given, result, told, output)
+        for line in handoff_lines(told.handoffs) if told and handoffs else ():
             output.text(line)
-        for line in event_lines(sent) if events else ():
+        for line in event_lines(told.events) if told and events else ():
             output.text(line)
         if thread and ref is None and not talked:
             _say_where_threads_are(run, result, output)
@@ -98,7 +98,6 @@ def _summary(
             {"name": ref.name, "size_bytes": ref.size_bytes, "media_type": ref.media_type, "digest": ref.digest}
             for ref in result.artifacts
         ]
-        state["decisions"] = decision_objects(result.decisions)
     snapshot = given.snapshot
     return {
         **state,
@@ -175,76 +174,12 @@ async def _conversation(session: Session, run_id: str, ref: ThreadRef | None) ->
     return messages
 
 
-def _print_files(value: dict[str, Any], output: Output) -> None:
-    stored: Sequence[dict[str, Any]] = value.get("stored_artifacts", ())
-    for ref in stored[:MAX_NOTES]:
-        output.text(f"file {ref['name']}: {ref['size_bytes']:,} bytes, {ref['media_type']}")
-    if len(stored) > MAX_NOTES:
-        output.text(f"and {len(stored) - MAX_NOTES} more files")
-    if value.get("status") != "running" and stored and not value["artifacts"]:
-        output.text(
-            f"they are not on this disk: `ostinato run TEAM --goal TEXT --id {value['run_id']}` writes them and runs nothing again"
-        )
-
-
-def _print_under_way(value: dict[str, Any], output: Output) -> None:
-    if talked := value.get("session"):
-        output.text(
-            f"session with {talked['agent']}: {talked['messages']} messages, {talked['waiting']} waiting, "
-            f"{talked['tokens']} tokens, {talked['cost_usd']:.4f} USD"
-        )
-    for task in value["waiting"]:
-        who = ", ".join(task["people"]) or "a person"
-        output.text(f"waits for {who}: {task['question']}")
-        output.text(f"decide: ostinato decide {task['task_id']} {task['choices']}")
-    for call in value["pending"]:
-        output.text(f"under way: {call['call']}, attempt {call['attempt']} {call['failure']}".rstrip())
-
-
-def _print_work(value: dict[str, Any], given: RunInput, result: RunResult, output: Output) -> None:
-    for line in said_lines(result):
-        output.text(line)
-    usage = result.usage
-    output.text(
-        f"usage: {usage.model_calls} model calls, {usage.tool_calls} tool calls, "
-        f"{usage.tokens} tokens, {usage.cost_usd:.4f} USD"
-    )
-    for step in value.get("steps", ()):
-        output.text(
-            f"step {step['step']} ({step['agent']}): {step['status']}, {step['attempts']} attempts, "
-            f"{step['tokens']} tokens, {step['cost_usd']:.4f} USD, {step['milliseconds']} ms"
-            + (f": {step['reason']}" if step["reason"] else "")
-        )
-    replaced = given.rewind.values if given.rewind else ()
-    for line in (*decision_lines(result.decisions, replaced), *effect_lines(result.done)):
-        output.text(line)
-
-
-def _print(value: dict[str, Any], given: RunInput, result: RunResult | None, output: Output) -> None:
-    output.text(f"run {value['run_id']}: {value['status']}", style="bold")
-    output.text(f"team: {value['team']}, providers: {', '.join(sorted(set(value['providers'].values()))) or 'none'}")
-    output.text(f"goal: {value['goal']}")
-    if files := value["input"]:
-        output.text(f"input: {files['files']} files, {files['bytes']} bytes, {files['skipped']} skipped")
-    output.text(f"started: {value['started']}, ended: {value['ended'] or 'not yet'}, events: {value['events']}")
-    for line in lineage_lines(value["lineage"]):
-        output.text(line)
-    _print_under_way(value, output)
-    if result:
-        _print_work(value, given, result, output)
-    _print_files(value, output)
-    if failure := value.get("failure"):
-        output.text(f"failure: {failure['kind']}: {failure['message']}")
-        if failure["fix"]:
-            output.text(f"fix: {failure['fix']}")
-    if value["ui"]:
-        output.text(f"watch it: {value['ui']}")
-    if result and result.output is not None:
-        output.text()
-        output.text(as_text(result, given))
-    for message in value.get("thread", ()):
-        output.text()
-        output.text(f"[{message['role']}{' ' + message['tool'] if 'tool' in message else ''}]", style="bold")
-        output.text(message["text"])
-        for call in message.get("tool_calls", ()):
-            output.text(f"-> {call['tool']} {call['arguments']}")
+def _come_to(told: RunResult | RunSoFar | None) -> dict[str, Any]:
+    """What was decided and done, also while it runs; nothing where no worker says so."""
+    if told is None:
+        return {}
+    return {
+        "decisions": decision_objects(told.decisions),
+        "effects": effect_objects(told.done),
+        "log": list(told.log),
+    }

@@ -1,6 +1,5 @@
 """A handoff is taken or rejected inside the receiver's first activity, before anything is paid, done or recorded."""
 
-import time
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from activities.object_store import ObjectStore
 from activities.tool_call import ToolActivities
 from activities.tools.base import collect_tools
 from tests.support import tools
+from tests.support.growth import calls_of
 from tests.support.scripted import ScriptedProvider, says
 
 KEY = StepKey(scope_id="run", path="a", step="t1")
@@ -158,7 +158,7 @@ def test_tools_of_mcp_servers_and_of_the_platform_are_not_looked_for() -> None:
     assert missing_tools([spec, own], ()) is not None
 
 
-def test_an_acceptance_takes_less_than_a_millisecond() -> None:
+def test_an_acceptance_is_little_work_however_much_is_handed_on() -> None:
     specs: list[ToolSpec] = [spec.spec for spec in KNOWN.values()] * 20
     full = OFFER.model_copy(
         update={
@@ -169,11 +169,11 @@ def test_an_acceptance_takes_less_than_a_millisecond() -> None:
             "deadline": (NOW + timedelta(seconds=9)).timestamp(),
         }
     )
-    took = []
-    for _ in range(200):
-        began = time.perf_counter()
+
+    def take() -> None:
         assert missing_tools(specs, KNOWN) is None
         assert unfit(full, Amounts(model_calls=1), NOW) is None
         assert taken(full, NOW, 0).size_bytes > 12_000
-        took.append(time.perf_counter() - began)
-    assert sorted(took)[100] < 0.001
+
+    take()
+    assert calls_of(take) < 150  # 59: less than a tenth of a millisecond, whatever the handoff holds

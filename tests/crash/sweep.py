@@ -1,4 +1,4 @@
-"""Runs one team while its worker process, or the server, is killed at a named point."""
+"""Runs teams while their worker process, or the server, is killed at a named point."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,11 +112,40 @@ class Sweep:
             assert len(killed) == (0 if point == "none" else 1), f"the worker was killed {len(killed)} times at {point}"
             return Outcome(handle.id, result, self.effects(), len(fake.requests))
 
-    async def _start(self) -> RunHandle:
+    async def all_at_once(
+        self, points: Mapping[str, str], *, teams: Mapping[str, TeamSpec] | None = None, cache: int = 500
+    ) -> dict[str, Outcome]:
+        """Run as many runs as there are names, and kill the worker once, when each is at its own point.
+
+        Args:
+            points: by name; a run with an empty one goes on while the others are held.
+            teams: by name, where they are not all alike.
+            cache: workflows that the worker keeps in memory.
+
+        Returns:
+            By name; the effects are those of all runs.
+        """
+        ids = {name: new_run_id() for name in points}
+        file = self.folder / "points.json"
+        file.write_text(json.dumps({ids[name]: point for name, point in points.items() if point}))
+        with FakeOpenAI(respond=self.model) as fake:
+            environment = {**self.environment(fake, "", cache), "OSTINATO_TEST_POINTS": str(file)}
+            async with restarted(environment) as processes:
+                runs = [await self._start(ids[name], (teams or {}).get(name), f"Go {name}.") for name in points]
+                results = await asyncio.wait_for(asyncio.gather(*map(read_result, runs)), 150)
+                assert len(processes) == (2 if any(points.values()) else 1)
+            asked = [json.dumps(request.body) for request in fake.requests]
+        effects = self.effects()
+        return {
+            name: Outcome(ids[name], result, effects, sum(f"Go {name}." in body for body in asked))
+            for name, result in zip(points, results, strict=True)
+        }
+
+    async def _start(self, run_id: str = "", team: TeamSpec | None = None, goal: str = "Go.") -> RunHandle:
         await register_search_attributes(self.deployment.client)
         await bind_store(self.deployment.client, self.deployment.store)
-        order = RunOrder(goal="Go.", run_id=new_run_id(), provider="openai", folder=self.input)
-        run = await admit(self.deployment, self.team, order)
+        order = RunOrder(goal=goal, run_id=run_id or new_run_id(), provider="openai", folder=self.input)
+        run = await admit(self.deployment, team or self.team, order)
         return await start_run(self.deployment.client, run)
 
     def environment(self, fake: FakeOpenAI, point: str, cache: int) -> dict[str, str]:
@@ -124,6 +153,7 @@ class Sweep:
             **os.environ,
             "OSTINATO_HOME": str(self.deployment.settings.home),
             "OSTINATO_TOOL_MODULES": "tests.support.tools",
+            "OSTINATO_WORKFLOW_MODULES": ",".join(self.deployment.settings.workflow_modules),
             "OSTINATO_WORKFLOW_CACHE": str(cache),
             "OSTINATO_TEST_EFFECTS": str(self.folder / "effects.txt"),
             "OSTINATO_TEST_CRASH": point,

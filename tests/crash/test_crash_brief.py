@@ -20,10 +20,8 @@ ALSO = {"claim": "It stops at a full tank.", "quote": "It stops when the tank is
 LIE = {"claim": "It runs at night.", "quote": "The pump runs at night too.", "source": "pump.md:3"}
 ACTIVITIES = 18  # plan 3, two researchers 8, follow-up 1, and twice synthesis, review and gate
 MODEL_CALLS = 11
-POINTS = [
-    *(f"after:{number}" for number in range(1, ACTIVITIES + 1)),
-    *(f"answered:{number}" for number in range(1, MODEL_CALLS + 1)),
-]
+AFTER = {f"after:{number}": f"after:{number}" for number in range(1, ACTIVITIES + 1)}
+ANSWERED = {f"answered:{number}": f"answered:{number}" for number in range(1, MODEL_CALLS + 1)}
 
 
 def model(body: dict[str, Any]) -> Reply:
@@ -73,10 +71,11 @@ async def check(outcome: Outcome, sweep: Sweep, *, lost: int, siblings: int) -> 
     assert len(result.steps) == 10  # two plans, two researchers, and twice synthesis, review and gate
 
 
-@pytest.mark.parametrize("point", ["none", *POINTS])
-async def test_a_killed_worker_changes_nothing_of_the_brief(sweep: Sweep, point: str) -> None:
-    outcome = await sweep.run(point)
-    await check(outcome, sweep, lost=point.startswith("answered:"), siblings=point != "none")
+@pytest.mark.parametrize("points", [{"none": ""}, AFTER, ANSWERED], ids=["none", "after", "answered"])
+async def test_a_killed_worker_changes_nothing_of_the_brief(sweep: Sweep, points: dict[str, str]) -> None:
+    """One kill, at which each of several runs is at another of the brief's activities."""
+    for point, outcome in (await sweep.all_at_once(points)).items():
+        await check(outcome, sweep, lost=point.startswith("answered:"), siblings=point != "none")
 
 
 @pytest.mark.parametrize("request_number", [1, 4, 8])

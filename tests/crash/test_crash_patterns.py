@@ -4,7 +4,6 @@ All patterns run at once, and each is held at its N-th activity (made, not repor
 then the worker process dies. So one kill is that boundary of all of them, and a few kills are the whole sweep.
 """
 
-import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import new_run_id
-from tests.crash.sweep import Sweep, restarted
-from tests.providers.fake_openai import FakeOpenAI, Reply, answer, text
+from tests.crash.sweep import Outcome, Sweep
+from tests.providers.fake_openai import Reply, answer, text
 from tests.support.patterns import LEAF, PATTERNS, around, said, team
-from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
-from workers.registration import bind_store, register_search_attributes
-from workers.runs import read_result, start_run
 from workers.server import ServerInfo
 from workflows.contracts import RunResult, RunStatus
 from workflows.teams.tree import TeamSpec
@@ -71,21 +66,9 @@ def sweep_of(deployment: Deployment, server: ServerInfo, folder: Path) -> Sweep:
     return Sweep(replace(deployment, settings=settings), server, folder, booking("pipeline"), model)
 
 
-async def all_patterns(sweep: Sweep, point: str) -> tuple[dict[str, RunResult], list[str]]:
-    """Each pattern's result, and the effects of all."""
-    client = sweep.deployment.client
-    await register_search_attributes(client)
-    await bind_store(client, sweep.deployment.store)
-    with FakeOpenAI(respond=model) as fake:
-        environment = {**sweep.environment(fake, point, 500), "OSTINATO_WORKFLOW_MODULES": OWN}
-        async with restarted(environment) as processes:
-            handles = {}
-            for kind in PATTERNS:
-                order = RunOrder(goal="Go.", run_id=new_run_id(), provider="openai")
-                handles[kind] = await start_run(client, await admit(sweep.deployment, booking(kind), order))
-            results = await asyncio.wait_for(asyncio.gather(*map(read_result, handles.values())), 60)
-            assert len(processes) == (1 if point == "none" else 2)
-    return dict(zip(handles, results, strict=True)), sweep.effects()
+async def all_patterns(sweep: Sweep, points: dict[str, str]) -> dict[str, Outcome]:
+    """What each pattern leaves behind, each killed at its point."""
+    return await sweep.all_at_once(points, teams={kind: booking(kind) for kind in PATTERNS})
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +76,13 @@ async def whole(
     deployment: Deployment, server: ServerInfo, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, RunResult]:
     """Every pattern's result where nothing dies."""
-    results, effects = await all_patterns(sweep_of(deployment, server, tmp_path_factory.mktemp("whole")), "none")
+    sweep = sweep_of(deployment, server, tmp_path_factory.mktemp("whole"))
+    results = {kind: found.result for kind, found in (await all_patterns(sweep, dict.fromkeys(PATTERNS, ""))).items()}
     assert {kind: (result.status, result.failure) for kind, result in results.items()} == dict.fromkeys(
         PATTERNS, (RunStatus.COMPLETE, None)
     )
     assert max(map(activities, results.values())) == MOST
-    assert len(effects) == len(PATTERNS)
+    assert len(sweep.effects()) == len(PATTERNS)
     return results
 
 
@@ -106,9 +90,10 @@ async def whole(
 async def test_a_worker_killed_at_a_boundary_changes_nothing_of_any_pattern(
     whole: dict[str, RunResult], deployment: Deployment, server: ServerInfo, tmp_path: Path, ordinal: int
 ) -> None:
-    reaching = sum(activities(result) >= ordinal for result in whole.values())
-    found, effects = await all_patterns(sweep_of(deployment, server, tmp_path), f"together:{ordinal}:{reaching}")
-    assert {kind: come_to(result) for kind, result in found.items()} == {
+    points = {kind: f"made:{ordinal}" if activities(whole[kind]) >= ordinal else "" for kind in PATTERNS}
+    sweep = sweep_of(deployment, server, tmp_path)
+    found = await all_patterns(sweep, points)
+    assert {kind: come_to(outcome.result) for kind, outcome in found.items()} == {
         kind: come_to(result) for kind, result in whole.items()
     }
-    assert len(dict.fromkeys(effects)) == len(PATTERNS), "the same request has its effect once"
+    assert len(dict.fromkeys(sweep.effects())) == len(PATTERNS), "the same request has its effect once"

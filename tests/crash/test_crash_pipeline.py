@@ -4,6 +4,7 @@ The worker process dies after every activity and between every effect and its re
 and while it undoes what it has done.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,27 @@ def versions(outcome: Outcome) -> list[tuple[int, str, Any]]:
     return [(commit.version, commit.key, commit.value) for commit in outcome.result.state]
 
 
-@pytest.mark.parametrize(
-    "point", ["none", *(f"after:{n}" for n in range(1, WORK + 1)), "effect:reserve_room", "effect:book_room"]
-)
-async def test_a_killed_worker_changes_nothing_of_a_pipeline(sweep: Sweep, point: str) -> None:
-    outcome = await sweep.run(point)
+def check_whole(outcome: Outcome) -> None:
+    """The pipeline has done its work."""
     assert (outcome.result.status, outcome.result.output) == (RunStatus.COMPLETE, "All done.")
     assert versions(outcome) == VERSIONS
-    assert kinds(outcome) == ["reserve_room", "charge", "book_room"]
     assert reported(outcome) == dict.fromkeys(DONE, "done")
+
+
+@pytest.mark.parametrize("point", ["none", "effect:reserve_room", "effect:book_room"])
+async def test_a_killed_worker_changes_nothing_of_a_pipeline(sweep: Sweep, point: str) -> None:
+    outcome = await sweep.run(point)
+    check_whole(outcome)
+    assert kinds(outcome) == ["reserve_room", "charge", "book_room"]
+
+
+async def test_a_worker_killed_after_any_activity_changes_nothing_of_a_pipeline(sweep: Sweep) -> None:
+    """One kill, at which each of several runs is at another activity."""
+    found = await sweep.all_at_once({point: point for point in (f"after:{n}" for n in range(1, WORK + 1))})
+    for outcome in found.values():
+        check_whole(outcome)
+    effects = [line.split()[0] for line in dict.fromkeys(sweep.effects())]
+    assert Counter(effects) == dict.fromkeys(DONE, WORK)
 
 
 async def test_what_nobody_can_know_ends_the_pipeline_and_what_is_known_is_undone(sweep: Sweep) -> None:
@@ -87,20 +100,32 @@ async def test_what_nobody_can_know_ends_the_pipeline_and_what_is_known_is_undon
 UNDONE = ["reserve_room", "charge", "book_room", "refund", "cancel_room"]
 
 
-@pytest.mark.parametrize(
-    "point", ["none", *(f"after:{n}" for n in range(WORK + 2, WORK + 4)), "effect:refund", "effect:cancel_room"]
-)
-async def test_a_killed_worker_changes_nothing_of_what_is_undone(sweep: Sweep, point: str) -> None:
-    sweep.team = team(stage("boom", "explode", what="it"))
-    outcome = await sweep.run(point)
+def check_undone(outcome: Outcome, *, lost: bool) -> None:
+    """The pipeline has failed, and undone what it had done."""
     assert outcome.result.failure
     assert outcome.result.failure.kind is FailureKind.TOOL_FAILED
     assert versions(outcome) == VERSIONS
-    assert kinds(outcome) == UNDONE
-    lost = point == "effect:refund"  # it is called once at most: whether the money is back, nobody knows
     assert reported(outcome) == {
         "reserve_room": "compensated",
         "charge": "compensation_failed" if lost else "compensated",
         "book_room": "done",
     }
     assert ("charge did could not be undone" in outcome.result.failure.message) is lost
+
+
+@pytest.mark.parametrize("point", ["none", "effect:refund", "effect:cancel_room"])
+async def test_a_killed_worker_changes_nothing_of_what_is_undone(sweep: Sweep, point: str) -> None:
+    sweep.team = team(stage("boom", "explode", what="it"))
+    outcome = await sweep.run(point)
+    lost = point == "effect:refund"  # it is called once at most: whether the money is back, nobody knows
+    assert kinds(outcome) == UNDONE
+    check_undone(outcome, lost=lost)
+
+
+async def test_a_worker_killed_after_any_undoing_changes_nothing(sweep: Sweep) -> None:
+    """One kill, at which each of two runs is at another compensation."""
+    sweep.team = team(stage("boom", "explode", what="it"))
+    found = await sweep.all_at_once({point: point for point in (f"after:{n}" for n in range(WORK + 2, WORK + 4))})
+    for outcome in found.values():
+        check_undone(outcome, lost=False)
+    assert Counter(line.split()[0] for line in dict.fromkeys(sweep.effects())) == dict.fromkeys(UNDONE, len(found))

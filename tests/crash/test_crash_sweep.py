@@ -16,13 +16,11 @@ from workflows.contracts import RunStatus
 TEAM = one_agent("crash", tools=["add", "book_room", "send_mail"])
 ACTIVITIES = 6  # model, (add, book_room), model, send_mail, model
 MODEL_CALLS = 3
-POINTS = [
+HELD = [
     *(f"{side}:{number}" for number in range(1, ACTIVITIES + 1) for side in ("before", "after")),
     *(f"answered:{number}" for number in range(1, MODEL_CALLS + 1)),
-    *(f"during:{number}" for number in range(1, MODEL_CALLS + 1)),
-    "effect:book_room",
-    "effect:send_mail",
 ]
+POINTS = [*(f"during:{number}" for number in range(1, MODEL_CALLS + 1)), "effect:book_room", "effect:send_mail"]
 
 
 def model(body: dict[str, Any]) -> Reply:
@@ -41,10 +39,7 @@ def sweep(deployment: Deployment, server: ServerInfo, tmp_path: Path) -> Sweep:
 
 
 def check(outcome: Outcome, point: str) -> None:
-    """The same output and effects as without a fault, or the one outcome that nobody can know, reported."""
-    kinds = [line.split()[0] for line in outcome.effects]
-    assert kinds.count("send_mail") == 1, outcome.effects
-    assert len({line for line in outcome.effects if line.startswith("book_room")}) == 1, outcome.effects
+    """The same output as without a fault and nothing paid twice, or the one outcome that nobody can know, reported."""
     if point == "effect:send_mail":
         assert outcome.result.failure
         assert outcome.result.failure.kind is FailureKind.OUTCOME_UNKNOWN
@@ -52,10 +47,6 @@ def check(outcome: Outcome, point: str) -> None:
         return
     assert outcome.result.status is RunStatus.COMPLETE, outcome.result
     assert outcome.result.output == "All done: sent to ann"
-    # Activity 2 runs beside book_room, so a death there may catch book_room after its effect and before its record: then
-    # it is called again with the same request id, which the line above counts once.
-    allowed = {"effect:book_room": {2}, "before:2": {1, 2}, "after:2": {1, 2}}
-    assert kinds.count("book_room") in allowed.get(point, {1})
     lost = point.startswith(("answered:", "during:"))
     assert outcome.requests == MODEL_CALLS + lost  # a recorded call is never made again
     # A death before the request counts as lost too: nobody can tell it from one during the request.
@@ -66,15 +57,34 @@ def check(outcome: Outcome, point: str) -> None:
     assert 3 <= outcome.result.usage.tool_calls <= 3 + caught
 
 
+def check_effects(effects: list[str], runs: int, repeated: set[int]) -> None:
+    """One of each a run; ``repeated`` is how many calls of the idempotent tool may have been made again."""
+    kinds = [line.split()[0] for line in effects]
+    assert kinds.count("send_mail") == runs, effects
+    assert len({line for line in effects if line.startswith("book_room")}) == runs, effects
+    assert kinds.count("book_room") - runs in repeated
+
+
+@pytest.mark.parametrize("cache", [500, 0], ids=["cached", "uncached"])
+async def test_a_killed_worker_changes_nothing_at_any_boundary(sweep: Sweep, cache: int) -> None:
+    """One kill, at which each of several runs is at another boundary."""
+    found = await sweep.all_at_once({point: point for point in HELD}, cache=cache)
+    for point, outcome in found.items():
+        check(outcome, point)
+    # Activity 2 runs beside book_room, so a death there may catch book_room after its effect and before its record: then
+    # it is called again with the same request id, which counts once.
+    check_effects(sweep.effects(), len(HELD), {0, 1, 2})
+
+
+@pytest.mark.parametrize("cache", [500, 0], ids=["cached", "uncached"])
 @pytest.mark.parametrize("point", ["none", *POINTS])
-async def test_a_killed_worker_changes_nothing(sweep: Sweep, point: str) -> None:
-    check(await sweep.run(point), point)
-
-
-@pytest.mark.parametrize("point", POINTS)
-async def test_a_killed_worker_changes_nothing_without_the_workflow_cache(sweep: Sweep, point: str) -> None:
-    check(await sweep.run(point, cache=0), point)
+async def test_a_killed_worker_changes_nothing(sweep: Sweep, point: str, cache: int) -> None:
+    outcome = await sweep.run(point, cache=cache)
+    check(outcome, point)
+    check_effects(outcome.effects, 1, {1} if point == "effect:book_room" else {0})
 
 
 async def test_a_killed_server_changes_nothing(sweep: Sweep) -> None:
-    check(await sweep.run("none", kill_server_at=1), "none")
+    outcome = await sweep.run("none", kill_server_at=1)
+    check(outcome, "none")
+    check_effects(outcome.effects, 1, {0})

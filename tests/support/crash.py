@@ -4,12 +4,16 @@ The point is in ``OSTINATO_TEST_CRASH``: ``before:N`` and ``after:N`` (activity 
 were scheduled), ``answered:N`` (model call N has its answer, which is not recorded yet), ``effect:NAME`` (the tool's
 effect has happened, its completion is not reported). ``OSTINATO_TEST_CRASHED`` is the file that says it has happened.
 ``@FILE`` reads the point from a file each time, where ``answered`` is the next answer of any model call.
-``together:N:M``: when M runs have each made their N-th activity, none of which is reported: each holds its own until then.
+
+``OSTINATO_TEST_POINTS`` is a JSON file, a run's id to a point of its own: ``before:N``, ``after:N`` and ``answered:N`` as
+above, counted for the run, and ``made:N``, the N-th activity that it has made, in the order in which they ended. A run that
+comes to its point is held there, nothing reported, until all are at theirs: then all die at once.
 """
 
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import signal
 from collections import Counter
@@ -57,29 +61,45 @@ class CrashAround(temporalio.client.Interceptor, Interceptor):
 
 class _CrashAround(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 -- the SDK's name
-        number = activity.info().activity_id
+        number = int(activity.info().activity_id)
         crash_point(f"before:{number}")
+        await _held("before", number)
         result = await self.next.execute_activity(input)
         crash_point(f"after:{number}")
-        await _together()
+        await _held("after", number)
+        await _held("made", _count("made"))
         return result
 
 
-_made: Counter[str] = Counter()
-"""Activities that each run has made in this process."""
+_counted: Counter[tuple[str, str]] = Counter()
+"""What each run has come to in this process, by kind."""
+_there: set[str] = set()
+"""Runs that are held at their points."""
 
 
-async def _together() -> None:
-    """Hold a run at its N-th activity until the others are there too, and die then: one kill, one boundary of each."""
-    kind, _, rest = os.environ.get("OSTINATO_TEST_CRASH", "").partition(":")
-    if kind != "together" or Path(os.environ["OSTINATO_TEST_CRASHED"]).exists():
+def _run() -> str:
+    return (activity.info().workflow_id or "").partition("/")[0].partition("~")[0]
+
+
+def _count(kind: str) -> int:
+    _counted[kind, _run()] += 1
+    return _counted[kind, _run()]
+
+
+async def _held(kind: str, number: int) -> None:
+    """Hold a run at its point until the others are at theirs, and die then: one kill, a point of each."""
+    file, crashed = os.environ.get("OSTINATO_TEST_POINTS", ""), os.environ["OSTINATO_TEST_CRASHED"]
+    if not file or Path(crashed).exists():
         return
-    ordinal, runs = map(int, rest.split(":"))
-    run = (activity.info().workflow_id or "").partition("/")[0].partition("~")[0]
-    _made[run] += 1
-    while _made[run] >= ordinal:  # ends: this process dies, or the test gives up and kills it
-        if sum(count >= ordinal for count in _made.values()) >= runs:
-            crash_point(os.environ["OSTINATO_TEST_CRASH"])
+    points = json.loads(Path(file).read_text())
+    wanted, _, at = points.get(_run(), "").partition(":")
+    if wanted != kind or (number < int(at) if kind == "made" else number != int(at)):
+        return
+    _there.add(_run())
+    while True:  # ends: this process dies, or the test gives up and kills it
+        if len(_there) == len(points):
+            Path(crashed).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         activity.heartbeat()
         await asyncio.sleep(0.1)
 
@@ -96,6 +116,7 @@ class CrashOnAnswer:
         answer = await self._inner.request(call)
         crash_point(f"answered:{next(self._numbers)}")
         crash_point("answered")
+        await _held("answered", _count("answered"))
         return answer
 
     async def aclose(self) -> None:

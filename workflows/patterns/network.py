@@ -49,6 +49,7 @@ class NetworkWorkflow:
 
 async def _work(work: PatternWork[NetworkNode]) -> JsonValue:
     exchange = Exchange(work.node, work.memory)
+    work.frame.events_now = lambda: exchange.memory.reports(work.frame.path)
     if work.memory is None:
         exchange.begin(work.goal, work.given, work.frame.path, workflow.time())
     try:
@@ -57,4 +58,5 @@ async def _work(work: PatternWork[NetworkNode]) -> JsonValue:
     finally:
         if work.so_far is None:
             work.so_far = [event.payload for event in exchange.undelivered]
-        work.frame.note_events(exchange.memory.reports(work.frame.path))
+        work.frame.note_events(work.frame.events_now())
+        work.frame.events_now = tuple
