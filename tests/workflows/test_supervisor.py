@@ -9,12 +9,9 @@ import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionStatus
 
-from activities.contracts.base import MAX_TEXT
 from activities.contracts.failures import FailureKind
-from activities.contracts.people import Choice
 from activities.providers.base import ProviderAnswer, ProviderCall
 from tests.conftest import Workers
-from tests.support.people import decides, until_asked
 from tests.support.scripted import calls, in_order, says, says_json
 from tests.support.supervision import (
     CALL_A,
@@ -30,13 +27,9 @@ from tests.support.supervision import (
     team,
 )
 from workers.runs import read_result
-from workflows.contracts import RunResult, RunStatus
-from workflows.lacking import as_told
+from workflows.contracts import RunStatus
 from workflows.progress import AGENTS
-from workflows.results import together
-from workflows.supervision.prompts import for_review, for_synthesis, for_worker, whole_again
 from workflows.teams.agents import AgentLimits
-from workflows.teams.tree import SubtaskSpec, TeamSpec
 
 
 async def test_the_teams_own_subtasks_are_routed_by_type_and_synthesised(workers: Workers) -> None:
@@ -173,48 +166,6 @@ async def test_a_tool_that_decomposes_into_unknown_types_fails_before_anything_i
     assert result.failure
     assert result.failure.kind is FailureKind.CONFIGURATION_INVALID
     assert result.usage.model_calls == 0
-
-
-@pytest.mark.parametrize(("second", "corrections"), [("good", 2), ("still bad", 1)])
-async def test_the_gates_problems_go_back_and_at_last_it_decides(
-    workers: Workers, second: str, corrections: int
-) -> None:
-    def writer(call: ProviderCall, index: int) -> ProviderAnswer:
-        if "write" not in call.instructions:
-            return obedient(call, index)
-        return says(second if "not good" in prompt(call) else "bad")
-
-    arguments = {"draft": "$draft", "final": "$final", "review": "$review"}
-    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": arguments}
-    async with workers(writer) as bench:
-        review = {"kind": "agent", "agent": "boss"}
-        result = await bench.run(team(subtasks=SUBTASKS, gate=gate, review=review, corrections=corrections))
-    assert result.status is RunStatus.COMPLETE
-    outputs: Any = result.output
-    assert outputs[0] == second
-    assert outputs[2] is (corrections == 1), "whether it was the last draft"
-    assert "subtasks" in str(outputs[1]), "the review's answer reaches the gate"
-    assert [s.step.split("/")[1] for s in result.steps][2:] == [
-        "synthesis-1", "review-1", "gate-1", "synthesis-2", "review-2", "gate-2",
-    ]  # fmt: skip
-
-
-async def test_a_gate_that_accepts_nothing_fails_the_run_with_its_reason(workers: Workers) -> None:
-    gate = {"kind": "call", "name": "gate", "tool": "closed_gate", "arguments": {"draft": "$draft"}}
-    async with workers(obedient) as bench:
-        result = await bench.run(team(subtasks=SUBTASKS, gate=gate, corrections=0))
-    assert result.failure
-    assert result.failure.kind is FailureKind.CONTRACT_VIOLATED
-    assert "not whole of 2" in result.failure.message
-
-
-async def test_a_review_that_fails_is_named_and_the_gate_decides_without_it(workers: Workers) -> None:
-    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$draft", "final": "$final"}}
-    review = {"kind": "agent", "agent": "a"}
-    async with workers(failing("a")) as bench:
-        result = await bench.run(team(subtasks=SUBTASKS[1:], gate=gate, review=review, corrections=0))
-    assert result.status is RunStatus.PARTIAL
-    assert "the review of draft 1" in result.missing[0]
 
 
 async def test_no_more_workers_than_allowed_are_under_way(workers: Workers) -> None:
@@ -424,174 +375,3 @@ async def test_a_decomposition_that_is_too_long_says_so(workers: Workers) -> Non
     assert result.failure.kind is FailureKind.PAYLOAD_TOO_LARGE
     assert "'big' returned 300,000 bytes" in result.failure.message
     assert result.failure.fix
-
-
-PERSON = {
-    "kind": "person",
-    "name": "lead",
-    "choices": ["approve", "edit", "answer", "reject"],
-    "asking": {"people": ["nora"], "seconds": 60},
-}
-CLOSED = {"kind": "call", "name": "gate", "tool": "closed_gate", "arguments": {"draft": "$draft"}}
-
-
-async def test_a_subtask_that_was_given_up_goes_to_the_person_and_holds_nobody_up(workers: Workers) -> None:
-    async with workers(failing("a")) as bench:
-        client = bench.deployment.client
-        spec = team(subtasks=[*SUBTASKS, SUBTASKS[1]], max_parallel=1, escalate=PERSON)
-        handle = await bench.start(spec)
-        (task,) = await until_asked(client, handle.id)
-        async with asyncio.timeout(20):  # the others are done meanwhile, one at a time
-            while sum(call.instructions == "You are b." for call in bench.provider.calls) < 2:
-                await asyncio.sleep(0.01)
-        await decides(client, handle.id, Choice.ANSWER, answer={"subtask_id": "s1-1", "answer": "by hand"})
-        result = await read_result(handle)
-        told = prompt(bench.provider.calls[-1])
-
-        refused = await bench.start(team(subtasks=SUBTASKS, escalate=PERSON))
-        await decides(client, refused.id, Choice.REJECT, reason="let it be")
-        without = await read_result(refused)
-    assert task.step == "supervisor/s1-1/escalate.person"
-    assert any("does not fit" in reason for reason in task.reasons)
-    assert task.question.startswith("one")
-    assert (result.status, result.output, result.missing) == (RunStatus.COMPLETE, "whole of 3", ())
-    assert '"done_by": "lead", "output": {"subtask_id": "s1-1", "answer": "by hand"}' in told
-    assert [s.step.removeprefix("supervisor/") for s in result.steps] == [
-        "s1-1", "s1-1/2", "s1-1/escalate.person", "s1-2", "s1-3", "synthesis-1",
-    ]  # fmt: skip
-    assert (without.status, without.output) == (RunStatus.PARTIAL, "whole of 1")
-    assert without.missing[0].startswith("subtask s1-1 (a: one)")
-    assert "nora rejected 'lead': let it be" in without.missing[0]
-    assert "s1-1: nora rejected 'lead': let it be" in without.log
-    assert task.choices == (Choice.ANSWER, Choice.REJECT), "there is nothing to approve or to edit"
-
-
-async def test_a_person_has_the_patterns_time_and_no_more(workers: Workers) -> None:
-    """Not what was left of it to whoever failed; and it bounds who is asked after the rounds, too."""
-    slow = asyncio.Event()
-
-    async def script(call: ProviderCall, index: int) -> ProviderAnswer:
-        if call.instructions == "You are a.":
-            await slow.wait()
-        return says("") if "write" in call.instructions else obedient(call, index)
-
-    async with workers(script) as bench:
-        client = bench.deployment.client
-        handle = await bench.start(team(subtasks=SUBTASKS, escalate=PERSON, seconds=2))
-        task = await decides(client, handle.id, Choice.ANSWER, answer={"subtask_id": "s1-1", "answer": "by hand"})
-        result = await asyncio.wait_for(read_result(handle), 20)
-        slow.set()
-    assert task.step == "supervisor/s1-1/escalate.person", "its own time was over"
-    assert result.status is RunStatus.FAILED
-    assert result.failure
-    assert "; nobody decided" in result.failure.message
-    assert any(line.startswith("synthesis-1: nobody decided") for line in result.log)
-
-
-def test_a_synthesis_is_told_what_to_do_however_much_there_is_and_what_it_is_not_shown() -> None:
-    results: list[dict[str, Any]] = [{"subtask_id": f"s1-{n}", "output": "x" * 90_000} for n in range(200)]
-    gaps = [f"subtask s1-{n}: " + "y" * 900 for n in range(200)]
-    for longest, told in (
-        (MAX_TEXT, for_synthesis("g" * 100_000, results, gaps)),
-        (MAX_TEXT, whole_again("g" * 100_000, results, gaps, "d" * 300_000, gaps)),
-        (MAX_TEXT, for_review("g" * 100_000, "d" * 300_000)),
-        (MAX_TEXT, for_worker("g" * 100_000, "s1-1", SubtaskSpec(type="a", task="one", input="i" * 300_000))),
-    ):
-        assert len(told) <= longest
-        assert any(cut.endswith(" characters of the goal") for cut in told.cuts)
-        assert not any(cut.endswith("its task") for cut in told.cuts), "each part is cut by itself"
-    first = for_synthesis("g", results, gaps)
-    assert first.endswith("Answer the goal from these results, and from nothing else.")
-    assert "more\n\nAnswer" in first
-    assert any(cut.endswith("of the result of s1-199") for cut in first.cuts)
-    assert whole_again("g", results, gaps, "draft", gaps).endswith("Answer again, whole and corrected.")
-
-
-def test_what_is_missing_beyond_what_is_listed_is_counted() -> None:
-    one = together([], status=RunStatus.PARTIAL, missing=[f"line {n}" for n in range(130)])
-    two = together([one, RunResult(status=RunStatus.PARTIAL, missing=("line 5", "line 129"))], status=RunStatus.PARTIAL)
-    assert (len(two.missing), two.unlisted) == (100, 31)
-    told = as_told(two.missing, two.unlisted)
-    assert (len(told), told[-1]) == (100, "and 32 more that are not listed")
-    assert as_told(("one", "one", "two"), 0) == ("one", "two")
-
-
-async def test_a_draft_that_the_gate_does_not_accept_goes_to_the_person(workers: Workers) -> None:
-    decisions: list[tuple[Choice, Any, Any]] = [
-        (Choice.APPROVE, None, "whole of 2"),
-        (Choice.EDIT, "whole of 2, mended", "whole of 2, mended"),
-        (Choice.REJECT, None, None),
-    ]
-    async with workers(obedient) as bench:
-        for choice, answer, output in decisions:
-            handle = await bench.start(team(subtasks=SUBTASKS, gate=CLOSED, corrections=0, escalate=PERSON))
-            task = await decides(bench.deployment.client, handle.id, choice, answer=answer, reason="so be it")
-            result = await read_result(handle)
-            assert task.step == "supervisor/gate-1/escalate.person"
-            assert task.context == {"input": "whole of 2"}, "the draft"
-            assert any("not whole of 2" in reason for reason in task.reasons)
-            assert result.output == output
-            assert result.status is (RunStatus.COMPLETE if output else RunStatus.FAILED)
-    assert result.failure
-    assert result.failure.message.startswith("the gate 'gate' does not accept the last answer: ")
-    assert result.failure.message.endswith("; nora rejected 'lead': so be it")
-    assert result.so_far
-
-
-async def test_what_a_planner_or_a_writer_fails_of_the_person_does(workers: Workers) -> None:
-    def script(call: ProviderCall, index: int) -> ProviderAnswer:
-        if "plan" in call.instructions:
-            return says_json({"subtasks": []})
-        return says("") if "write" in call.instructions else obedient(call, index)
-
-    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$draft", "final": "$final"}}
-    async with workers(script) as bench:
-        client = bench.deployment.client
-        handle = await bench.start(team(planner="boss", gate=gate, escalate=PERSON))
-        first = await decides(client, handle.id, Choice.ANSWER, answer={"subtasks": [{"type": "b", "task": "two"}]})
-        last = await decides(client, handle.id, Choice.ANSWER, answer="good", after=first)
-        result = await read_result(handle)
-    assert first.step == "supervisor/plan-1/escalate.person"
-    assert "the planner 'boss' made no subtasks" in first.reasons[0]
-    assert first.answer_schema, "a person is asked for what a planner answers"
-    assert last.step == "supervisor/synthesis-1/escalate.person"
-    assert (result.status, result.output) == (RunStatus.COMPLETE, ["good", None, True]), "the gate has seen it"
-    assert [s.step.removeprefix("supervisor/") for s in result.steps] == [
-        "plan-1", "plan-1/escalate.person", "s1-1", "synthesis-1", "synthesis-1/escalate.person", "gate-1",
-    ]  # fmt: skip
-
-
-async def test_a_correction_says_all_to_a_writer_that_remembers_nothing(workers: Workers) -> None:
-    """A nested pattern has no conversation that could go on."""
-    writers = {"kind": "pipeline", "name": "writers", "stages": [{"kind": "agent", "agent": "writer"}]}
-    gate = {"kind": "call", "name": "gate", "tool": "strict_gate", "arguments": {"draft": "$draft", "final": "$final"}}
-
-    def script(call: ProviderCall, index: int) -> ProviderAnswer:
-        if "write" not in call.instructions:
-            return obedient(call, index)
-        return says("good" if "An earlier answer" in prompt(call) else "bad")
-
-    async with workers(script) as bench:
-        result = await bench.run(team(subtasks=SUBTASKS, synthesis=writers, gate=gate), "Say it.")
-        told = prompt(bench.provider.calls[-1])
-    assert result.status is RunStatus.COMPLETE
-    assert told.startswith("Say it.\n\nThe results of the subtasks:")
-    assert '\n\nAn earlier answer:\n"bad"\n\nYour answer cannot be used as it is:' in told
-
-
-async def test_a_planner_in_a_pipeline_sees_what_the_stage_before_made(workers: Workers) -> None:
-    """Only the goal would leave it guessing."""
-    first = {"kind": "call", "name": "first", "tool": "echo", "arguments": {"text": "the facts"}}
-    spec = team(planner="boss")
-    line = TeamSpec.model_validate(
-        {
-            **spec.model_dump(mode="json"),
-            "root": {"kind": "pipeline", "stages": [first, spec.root.model_dump(mode="json")]},
-        }
-    )
-    async with workers(obedient) as bench:
-        result = await bench.run(line, "Work on it.")
-        told = prompt(bench.provider.calls[0])
-    assert result.output == "whole of 2"
-    assert told.startswith("Work on it.\n\nBreak this goal down")
-    assert told.endswith("\n\nInput:\nthe facts")
