@@ -26,17 +26,16 @@ _NOTHING = "there is nothing to approve or to edit: an answer is asked for"
 class Escalation:
     """The person of one pattern at work, if it has one."""
 
-    def __init__(self, frame: Frame, node: PatternBase, goal: str, until: float, results: list[RunResult]) -> None:
+    def __init__(self, frame: Frame, node: PatternBase, goal: str, results: list[RunResult]) -> None:
         """Say whose person it is.
 
         Args:
             frame: the workflow's.
             node: the pattern.
             goal: what the pattern works towards.
-            until: workflow time at which the pattern has to have ended.
             results: what the person's steps come to is added here.
         """
-        self._frame, self._node, self._goal, self._until, self._results = frame, node, goal, until, results
+        self._frame, self._node, self._goal, self._results = frame, node, goal, results
 
     async def instead(self, part: Part, step: str, ask: Ask, failed: RunResult) -> RunResult:
         """What the person makes of a step that failed for good; a failed result where nobody is asked, or says no.
@@ -69,7 +68,7 @@ class Escalation:
         person, frame = self._node.escalate, self._frame
         if person is None or frame.halted:
             return None
-        end = earliest(self._until, ask.person_until, workflow.time() + self._node.seconds)
+        end = earliest(ask.person_until, workflow.time() + self._node.seconds)
         if end is not None and end <= workflow.time():
             frame.decide(f"{step}: {person.name} is not asked, the time for it is over")
             return None

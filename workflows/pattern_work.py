@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import lifecycle
     from workflows.carrying import carried
     from workflows.contracts import RunInput, RunResult, RunStatus
-    from workflows.deadlines import within
+    from workflows.deadlines import earliest, within
     from workflows.escalation import Escalation
     from workflows.failures import failure_of, stop_if_requested
     from workflows.fallbacks import is_unknown
@@ -92,7 +92,7 @@ class PatternWork(Generic[N]):
         self.unknown: PartFailed | None = None
         """A part of which nobody knows what it has done: the pattern fails with it, whatever else it comes to."""
         self._inline = inline_places(frame.run.team, node)
-        self._person = Escalation(frame, node, self.goal, self.deadline, self.results)
+        self._person = Escalation(frame, node, self.goal, self.results)
 
     @property
     def goal(self) -> str:
@@ -204,7 +204,7 @@ class PatternWork(Generic[N]):
         """
         part = self.parts[place]
         part = part if part.answers is not None else replace(part, answers=answers)
-        return failed if self.unknown else await self._person.instead(part, step, ask, failed)
+        return failed if self.unknown else await self._person.instead(part, step, self._in_time(ask), failed)
 
     async def asked(self, step: str, ask: Ask, answers: Schema | None = None) -> RunResult | None:
         """What the person of ``escalate`` says where the pattern cannot decide.
@@ -220,7 +220,11 @@ class PatternWork(Generic[N]):
         Raises:
             CancelledError: the run was stopped.
         """
-        return None if self.unknown else await self._person.decides(step, ask, answers)
+        return None if self.unknown else await self._person.decides(step, self._in_time(ask), answers)
+
+    def _in_time(self, ask: Ask) -> Ask:
+        """Nobody is asked longer than the pattern lasts."""
+        return replace(ask, person_until=earliest(self.deadline, ask.person_until))
 
     def check_budget(self, results: Iterable[RunResult]) -> None:
         """Refuse to go on without parts that this node's own budget did not pay, and that is to fail it then.
