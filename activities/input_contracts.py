@@ -17,7 +17,8 @@ from pydantic_core import SchemaError
 
 from activities.contracts.base import MAX_TEXT, Schema
 from activities.errors import ConfigurationInvalid
-from activities.outputs import SHOWN_VALUE, check_schema, is_deep, schema_validator
+from activities.json_values import is_deep
+from activities.outputs import SHOWN_VALUE, check_schema, schema_validator
 
 MAX_PROBLEMS = 3
 MAX_CHECKED = 4 * MAX_TEXT

@@ -1,6 +1,5 @@
 """The output contract: is the model's answer the JSON that was declared?"""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,13 +14,12 @@ from referencing.jsonschema import DRAFT202012
 
 from activities.contracts.base import Schema
 from activities.errors import ConfigurationInvalid
+from activities.json_values import MAX_DEPTH, is_deep, read_json
 
 MAX_PROBLEMS = 5
 """Problems that one correction prompt names: a model mends a few at a time, and a thousand would fill its window."""
 PATTERN_SECONDS = 0.2
 """Bound of matching one pattern on one string; a sane one takes microseconds. Heartbeats come every 0.7 s."""
-MAX_DEPTH = 100
-"""Levels of nesting. Far beyond it neither the converter nor the validator can follow."""
 _FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*?)\n\s*```\s*$", re.DOTALL)
 
 
@@ -78,10 +76,7 @@ def read_output(text: str, schema: Schema) -> tuple[JsonValue, tuple[str, ...]]:
     """Read an answer by its contract: the value, and what is wrong with it (empty: it fits)."""
     fenced = _FENCE.match(text)
     try:
-        value: JsonValue = json.loads(fenced.group(1) if fenced else text, parse_constant=_refuse)
-        json.dumps(
-            value, ensure_ascii=False
-        ).encode()  # half a surrogate pair can be written in JSON, and stored nowhere
+        value = read_json(fenced.group(1) if fenced else text)
     except (ValueError, RecursionError) as error:
         return None, (f"the answer is not JSON: {str(error)[:200]}",)
     if is_deep(value):
@@ -117,18 +112,6 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 _Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call] # of jsonschema
 
 
-def is_deep(value: JsonValue) -> bool:
-    """Whether a value is nested more than ``MAX_DEPTH`` levels deep."""
-    layer: list[JsonValue] = [value]
-    for _ in range(MAX_DEPTH):
-        layer = [
-            inner
-            for outer in layer
-            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-        ]
-    return bool(layer)
-
-
 def _follow(reference: str, resolver: Any) -> None:
     """Follow a chain of references to its end.
 
@@ -161,7 +144,3 @@ def _references(value: JsonValue) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _references(inner)
-
-
-def _refuse(constant: str) -> JsonValue:
-    raise ValueError(f"{constant} is no JSON number")

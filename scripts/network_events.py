@@ -10,6 +10,7 @@ _SAID = {
     EventOutcome.UNDELIVERED: "nobody listens",
     EventOutcome.GOAL: "ended the network",
     EventOutcome.LIMIT: "not passed on: a limit was reached",
+    EventOutcome.UNFINISHED: "not worked on",
 }
 
 
@@ -23,10 +24,12 @@ def event_lines(reports: Sequence[EventReport]) -> Iterator[str]:
     for report in reports:
         to = ", ".join(report.handled_by) or report.to or "-"
         said = f", {_SAID[report.outcome]}" if report.outcome in _SAID else ""
+        said += f" by {', '.join(report.left_with)}" if report.left_with else ""
         again = f", sent again {report.duplicates} times" if report.duplicates else ""
         yield f"event {report.event_id} {report.event_type}: {report.agent_id} -> {to}{said}{again}"
     lost = sum(report.outcome is EventOutcome.UNDELIVERED for report in reports)
-    yield f"{len(reports):,} events, {lost:,} reached nobody"
+    left = sum(report.outcome is EventOutcome.UNFINISHED for report in reports)
+    yield f"{len(reports):,} events, {lost:,} reached nobody" + (f", {left:,} not worked on" if left else "")
 
 
 def _plain(value: Any) -> Any:

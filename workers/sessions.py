@@ -25,7 +25,7 @@ from activities.contracts.messages import ThreadRef
 from activities.errors import ConfigurationInvalid
 from workers.admission import RunOrder, admit
 from workers.deployment import Deployment
-from workers.runs import RECONNECT_SECONDS, start_options
+from workers.runs import RECONNECT_SECONDS, read_result, start_options
 from workers.team_file import nearest
 from workflows.contracts import RunInput, RunResult
 from workflows.progress import PATTERN
@@ -264,4 +264,6 @@ async def _reply_of_ended(client: Client, session_id: str, message_id: str) -> S
         return reply
     if description.close_time is None:
         return None
-    raise ConfigurationInvalid(f"the session {session_id!r} has ended", fix="start another with another --id")
+    result = await read_result(client.get_workflow_handle(session_id, result_type=RunResult))
+    why = f": {result.failure.message}" if result.failure else ""
+    raise ConfigurationInvalid(f"the session {session_id!r} has ended{why}", fix="start another with another --id")

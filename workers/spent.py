@@ -1,13 +1,15 @@
 """What a run used that ended without a result of its own: stopped, terminated or out of time. Read from its histories.
 
-A run that was stopped says itself what it has done and committed (``workers.runs.left_behind``); of one that was ended from
-outside the histories tell which effects it has had.
+A run that was stopped says itself what it has done and committed (``workers.runs.left_behind``), and so does what was nested
+in it and had no parent any more to tell. Of one that was ended from outside the histories tell which effects it has had, and
+a worker what it had decided.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 
-from temporalio.client import Client
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
 
 from activities.contracts.effects import MAX_LISTED_EFFECTS
@@ -18,7 +20,11 @@ from activities.errors import ConfigurationInvalid
 from workers.effects_read import EffectsRead
 from workers.executions import histories_of
 from workers.progress import HistoryReader, Progress
+from workers.runs import left_behind
+from workers.states import heard
+from workers.told import united
 from workflows.contracts import RunInput, RunResult, RunStatus, StepReport
+from workflows.frame import MAX_NOTES
 from workflows.results import of_steps
 
 MAX_READ = 1000
@@ -27,6 +33,8 @@ MAX_ROWS = 2000
 """Steps that are told apart, as many as a result names; usage is summed up over all."""
 SECONDS = 20.0
 """How long reading may take."""
+ASK_SECONDS = 3.0
+"""How long a worker may take to say what a run had decided that could not say so itself."""
 
 
 @dataclass
@@ -55,6 +63,18 @@ class _Step:
         self.reason = progress.detail
 
 
+@dataclass
+class _Found:
+    """What the histories tell, as far as they were read."""
+
+    effects: EffectsRead
+    missing: list[str]
+    used: Usage = field(default_factory=Usage)
+    steps: dict[str, _Step] = field(default_factory=dict)
+    said: list[RunResult] = field(default_factory=list)
+    """By nested workflows that had no parent any more to tell."""
+
+
 async def with_spent(client: Client, run: RunInput, result: RunResult) -> RunResult:
     """The result, with what was used and which steps there were where it does not say so itself.
 
@@ -64,50 +84,63 @@ async def with_spent(client: Client, run: RunInput, result: RunResult) -> RunRes
     says_so = not was_stopped and (result.steps or result.usage != Usage())
     if result.status is not RunStatus.FAILED or says_so:
         return result
-    found: dict[str, _Step] = {}
-    used, missing, effects = Usage(), list(result.missing), EffectsRead(run)
+    says_nothing = result == RunResult(status=result.status, failure=result.failure)
+    own = await heard(client.get_workflow_handle(run.workflow_id), seconds=ASK_SECONDS) if says_nothing else None
+    found = _Found(EffectsRead(run), list(result.missing))
     try:
         async with asyncio.timeout(SECONDS):
-            used = await _read(client, run.workflow_id, found, missing, effects)
+            await _read(client, run.workflow_id, found)
     except (TimeoutError, RPCError, ConfigurationInvalid):
-        used = sum((step.usage for step in found.values()), Usage())
-        missing.append("what this run used could not be read in whole: more was used than is counted")
-    steps = [_report(run, path, step) for path, step in found.items()]
+        found.missing.append("what this run used could not be read in whole: more was used than is counted")
+    parts = (result, *found.said)
+    steps = [_report(run, path, step) for path, step in found.steps.items()]
+    # What was refused before it was called has left no call in any history.
+    steps += [report for part in parts for report in part.steps if report.step not in found.steps]
     before = run.rewind.earlier if run.rewind else ()
-    said = of_steps(steps, status=result.status, failure=result.failure, usage=used, missing=missing)
-    return said.model_copy(
+    sums = of_steps(steps, usage=found.used, missing=found.missing, status=result.status)
+    return result.model_copy(
         update={
-            "state": result.state,
-            "handoffs": result.handoffs,
-            "decisions": result.decisions,
-            "done": result.done or (*before, *effects.reports)[-MAX_LISTED_EFFECTS:],
+            **united([own or result, *found.said]),
+            **{name: getattr(sums, name) for name in ("usage", "steps", "agents", "missing", "unlisted")},
+            "notes": tuple(note for part in parts for note in part.notes)[-MAX_NOTES:],
+            "done": result.done or (*before, *found.effects.reports)[-MAX_LISTED_EFFECTS:],
         }
     )
 
 
-async def _read(
-    client: Client, workflow_id: str, found: dict[str, _Step], missing: list[str], effects: EffectsRead
-) -> Usage:
+async def _read(client: Client, workflow_id: str, found: _Found) -> None:
     readers: dict[str, HistoryReader] = {}
-    used, count = Usage(), 0
+    count = 0
     async for history in histories_of(client, workflow_id):
         count += 1
         if count > MAX_READ:
-            missing.append(f"usage is that of the first {MAX_READ} workflows of the run: more was used than is counted")
+            found.missing.append(
+                f"usage is that of the first {MAX_READ} workflows of the run: more was used than is counted"
+            )
             break
+        if history.workflow_id != workflow_id and (left := await _left_behind(client, history)):
+            found.said.append(left)
         # One reader for all executions of a workflow: they come one after the other.
         reader = readers.setdefault(history.workflow_id, HistoryReader(client, history.workflow_id))
         for event in history.events:
             progress = await reader.read(event)
             if progress is None or progress.kind not in {"model", "tool"}:
                 continue
-            if effects.add(progress):
+            if found.effects.add(progress):
                 continue  # a compensation is no step's, and counts against no budget
-            used += progress.usage
-            if progress.path in found or len(found) < MAX_ROWS:
+            found.used += progress.usage
+            if progress.path in found.steps or len(found.steps) < MAX_ROWS:
                 agent = progress.what.partition(": ")[0]
-                found.setdefault(progress.path, _Step(agent, progress.at)).add(progress)
-    return used
+                found.steps.setdefault(progress.path, _Step(agent, progress.at)).add(progress)
+
+
+async def _left_behind(client: Client, history: WorkflowHistory) -> RunResult | None:
+    """What a nested workflow says of itself that ended as cancelled: its parent never had it."""
+    last = history.events[-1]
+    if last.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
+        return None
+    started = history.events[0].workflow_execution_started_event_attributes
+    return await left_behind(client.get_workflow_handle(history.workflow_id, run_id=started.original_execution_run_id))
 
 
 def _report(run: RunInput, path: str, step: _Step) -> StepReport:

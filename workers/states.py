@@ -80,21 +80,21 @@ async def read_state(client: Client, workflow_id: str) -> RunStateView:
     return RunStateView(workflow_id, result.status.value, commits)
 
 
-async def heard(handle: Any) -> RunSoFar | None:
+async def heard(handle: Any, *, seconds: float = QUERY_SECONDS) -> RunSoFar | None:
     """As ``ask``; nothing where nobody answers."""
     with suppress(ConfigurationInvalid):
-        return await ask(handle)
+        return await ask(handle, seconds=seconds)
     return None
 
 
-async def ask(handle: Any) -> RunSoFar:
-    """How far a workflow has come, as a worker says, whether it runs or has ended.
+async def ask(handle: Any, *, seconds: float = QUERY_SECONDS) -> RunSoFar:
+    """How far a workflow has come, as a worker says within so many seconds, whether it runs or has ended.
 
     Raises:
         ConfigurationInvalid: nobody answers.
     """
     try:
-        answer = await handle.query(STATE_QUERY, result_type=RunSoFar, rpc_timeout=timedelta(seconds=QUERY_SECONDS))
+        answer = await handle.query(STATE_QUERY, result_type=RunSoFar, rpc_timeout=timedelta(seconds=seconds))
         return RunSoFar.model_validate(answer)
     except (RPCError, WorkflowQueryFailedError) as error:
         raise ConfigurationInvalid(

@@ -18,10 +18,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.messages import ToolCall, UserMessage
     from activities.contracts.monitors import MonitorSpec
     from activities.errors import ConfigurationInvalid, ContractViolated, LimitExceeded, NotAllowed
+    from activities.grants import same_json
     from workflows.agent_models import ModelCalls
     from workflows.agent_tools import ToolCalls
     from workflows.agent_work import AgentWork
-    from workflows.contracts import AgentState
+    from workflows.contracts import MAX_LAST_TEXT, AgentState
+    from workflows.needs import as_text
     from workflows.reviewing.places import review_answer
     from workflows.reviewing.review import Reviewed, monitors_of
 
@@ -83,7 +85,9 @@ class AgentLoop:
         )
         # The start of the text is kept for a partial result; the whole is in the thread.
         said = response.text or (json.dumps(response.output) if response.output is not None else "")
-        self._work.update(thread=response.thread, append=(), turns=turn, last_text=said[:4000] or state.last_text)
+        self._work.update(thread=response.thread, append=(), turns=turn)
+        if said:
+            self._work.update(last_text=said[:MAX_LAST_TEXT], withheld="")
         if response.tool_calls and not offer_tools:
             raise out_of_turns  # it was offered none
         return response
@@ -144,12 +148,17 @@ class AgentLoop:
             return response
         contract, ordinal = work.spec.output, f"t{work.state.turns}.answer"
         given = response.output if contract else response.text
+        # Until it has passed, nobody gets it: not as a partial result either, nor with a transfer.
+        work.update(last_text="", withheld="its review did not come to an end")
         reviewed = await review_answer(work.step, given, ordinal, contract)
+        if reviewed.refusal:
+            work.update(withheld=reviewed.told[:1000])
         work.go_on()  # judges and people take their time
         if reviewed.refusal and reviewed.monitor:
             self._send_back(reviewed, reviewed.monitor)
             return None
-        if reviewed.value == given:
+        work.update(last_text=as_text(reviewed.value)[:MAX_LAST_TEXT], withheld="")
+        if same_json(reviewed.value, given):
             return response
         changed = response.model_copy(update={"output" if contract else "text": reviewed.value})
         if problems := await self._problems(changed):

@@ -9,15 +9,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.handoffs import HandoffReport
     from activities.contracts.messages import UserMessage
-    from activities.errors import ConfigurationInvalid
+    from activities.errors import ConfigurationInvalid, Halted
     from workflows import transfers
     from workflows.agent import AgentLoop
     from workflows.agent_work import AgentWork
     from workflows.contracts import AgentState, RunResult, RunStatus, StepReport
     from workflows.failures import failure_of, stop_if_requested
     from workflows.handoffs import unanswered
+    from workflows.lacking import lacking
     from workflows.progress import Row
     from workflows.results import of_steps
+    from workflows.reviewing.last_text import review_last_text
+    from workflows.reviewing.review import monitors_of
     from workflows.step_context import StepContext
 
 _LIMITS = {FailureKind.LIMIT_EXCEEDED, FailureKind.DEADLINE_EXCEEDED}
@@ -81,7 +84,7 @@ async def _turns(step: StepContext, work: AgentWork, boundary: Callable[[AgentSt
         async with step.frame.clock.until(work.deadline) as work.bound:
             answer = await AgentLoop(work).work(between_turns)
     except (Exception, asyncio.CancelledError) as error:
-        result = _ended(step, work, _why(work, error))
+        result = await _ended(step, work, _why(work, error))
     else:
         output = answer.text if work.spec.output is None else answer.output
         result = _result(step, work, RunStatus.COMPLETE).model_copy(update={"output": output})
@@ -101,13 +104,28 @@ def _why(work: AgentWork, error: BaseException) -> FailureDetail:
     return failure_of(work.too_late() if work.is_late else error, agent=work.agent, step=work.path)
 
 
-def _ended(step: StepContext, work: AgentWork, failure: FailureDetail) -> RunResult:
-    """A partial result where a limit allows one, a failed one otherwise."""
-    if failure.kind in _LIMITS and work.spec.on_limit == "partial" and work.state.last_text:
-        partial = _result(step, work, RunStatus.PARTIAL, failure)
-        missing = (*partial.missing, failure.message)[-100:]
-        return partial.model_copy(update={"output": work.state.last_text, "missing": missing})
-    return _result(step, work, RunStatus.FAILED, failure).model_copy(update={"so_far": work.state.last_text or None})
+async def _ended(step: StepContext, work: AgentWork, failure: FailureDetail) -> RunResult:
+    """A partial result where a limit allows one, a failed one otherwise. Either holds only what monitors let pass.
+
+    Raises:
+        CancelledError: the run was stopped.
+    """
+    partial, withheld = work.spec.on_limit == "partial", ""
+    if monitors_of(work.step):
+        wanted = failure.kind in _LIMITS and (partial or step.partial)
+        try:
+            withheld = await review_last_text(work) if wanted else ""
+        except (Halted, asyncio.CancelledError) as error:
+            stop_if_requested()
+            return _result(step, work, RunStatus.FAILED, failure_of(error, agent=work.agent, step=work.path))
+        if not wanted:  # nobody asks for it, so nobody is asked about it
+            work.update(last_text="")
+    text = work.state.last_text
+    if failure.kind in _LIMITS and partial and text:
+        result = _result(step, work, RunStatus.PARTIAL, failure)
+        return result.model_copy(update={"output": text, **lacking(result, failure.message)})
+    result = _result(step, work, RunStatus.FAILED, failure)
+    return result.model_copy(update={"so_far": text or None, **(lacking(result, withheld) if withheld else {})})
 
 
 def _result(step: StepContext, work: AgentWork, status: RunStatus, failure: FailureDetail | None = None) -> RunResult:

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         PayloadTooLarge,
         ToolFailed,
     )
-    from activities.outputs import is_deep
+    from activities.json_values import is_deep, read_json
     from workflows import steps
     from workflows.contracts import RunResult, RunStatus, StepReport
     from workflows.deadlines import after
@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.progress import Row
     from workflows.results import of_steps
     from workflows.step_context import StepContext
-    from workflows.teams.references import reference_of
+    from workflows.teams.references import filled, references
     from workflows.teams.tree import CallNode
 
 
@@ -165,11 +165,9 @@ class _Call:
 
 
 def fill(node: CallNode, inputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """The arguments with ``$name`` replaced by what the pattern offers under that name; null where it has none."""
-    return {
-        name: inputs.get(reference_of(value)) if reference_of(value) else value
-        for name, value in node.arguments.items()
-    }
+    """The arguments with each ``$name`` replaced by what the pattern offers under that name; null where it has none."""
+    wanted = {name: inputs.get(name) for _, name in references(node.arguments)}
+    return {name: filled(value, wanted) for name, value in node.arguments.items()}
 
 
 def _too_late(node: CallNode, seconds: float | None) -> DeadlineExceeded:
@@ -208,8 +206,7 @@ def _result(step: StepContext, node: CallNode, started: float, call: _Call) -> R
 def _read(text: str) -> JsonValue:
     """A result as JSON where it is JSON that can be passed on, and as the text that it is otherwise."""
     try:
-        value: JsonValue = json.loads(text)
-        json.dumps(value, ensure_ascii=False).encode()
+        value = read_json(text)
     except (ValueError, RecursionError):
         return text
     return text if is_deep(value) else value

@@ -32,6 +32,7 @@ def carried(frame: Frame, result: RunResult, memory: JsonValue) -> Carried:
         memory=memory,
         result=with_beside(frame, result).model_copy(update=held),
         done=tuple(own[-MAX_LISTED_EFFECTS:]),
+        unlisted=dict(frame.unlisted),
         effects_begun=frame.effects_begun,
         budget=frame.budget_asked(),
         started_at=frame.started_at,

@@ -67,18 +67,21 @@ async def _told_apart(
     """Of different texts."""
     if PLACE in work.parts:
         ask = Ask(
-            _for_comparer(work.goal, texts, number), given=None, inputs={"input": work.given, "texts": list(texts)}
+            _for_comparer(work.goal, texts, number),
+            inputs={"input": work.given, "texts": list(texts)},
+            material=list(texts),
         )
         result = await work.run(PLACE, f"compare-{number}", ask, escalate=False)
-        if result.status is not RunStatus.FAILED and isinstance(result.output, dict):
-            return _read(result.output["groups"], len(texts))
+        said = result.output.get("groups") if isinstance(result.output, dict) else None
+        if result.status is not RunStatus.FAILED and isinstance(said, list):
+            return _read(said, len(texts))
     elif similarity:
         compared = await compare(work.frame.step(), similarity, texts, number=number, end=work.deadline)
         work.results.append(compared.result)
         if compared.cosines:
             if long := [place for place, text in enumerate(texts, 1) if sample(text) != text]:
-                said = f"of the answers {', '.join(map(str, long))} parts were compared in comparison {number}"
-                work.frame.note(notes=[f"{said}, evenly spread: they have more than {MAX_SAMPLE_BYTES:,} bytes"])
+                parts = f"of the answers {', '.join(map(str, long))} parts were compared in comparison {number}"
+                work.frame.note(notes=[f"{parts}, evenly spread: they have more than {MAX_SAMPLE_BYTES:,} bytes"])
             return groups(compared.cosines, similarity.threshold)
         result = compared.result
     else:
@@ -91,14 +94,16 @@ async def _told_apart(
 
 
 def _why(result: RunResult) -> str:
-    return result.failure.message if result.failure else "it was left out"
+    if result.failure:
+        return result.failure.message
+    return "it was left out" if result.output is None else "what stands in for it names no groups"
 
 
-def _read(said: JsonValue, count: int) -> list[list[int]]:
+def _read(said: Sequence[JsonValue], count: int) -> list[list[int]]:
     """The groups that a comparer named, each answer once: in the first that names it, else alone."""
     found: list[list[int]] = []
     left = list(range(count))
-    for group in said if isinstance(said, list) else []:
+    for group in said:
         named = {number - 1 for number in group if isinstance(number, int)} if isinstance(group, list) else set[int]()
         if own := [index for index in left if index in named]:
             found.append(own)

@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ToolRequest
-    from activities.contracts.effects import EffectOutcome, EffectReport
+    from activities.contracts.effects import MAX_EFFECTS, EffectOutcome, EffectReport
     from activities.contracts.failures import FailureDetail, FailureKind
     from activities.contracts.messages import ToolCall
     from activities.contracts.profile import Effect
@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.children import stopped_by_parent
     from workflows.failures import failure_of
     from workflows.frame import Frame
+    from workflows.keeping import is_plain_effect, kept
     from workflows.progress import Row
 
 SECONDS = 600.0
@@ -47,6 +48,17 @@ def compensates() -> bool:
 def goes_on() -> bool:
     """Whether the workflow is stopped for a rewind only."""
     return workflow.cancellation_reason() == GOES_ON
+
+
+def keep_standing(frame: Frame) -> int:
+    """Let what was done so far stand whatever follows, as somebody was told of it; as many as one workflow carries.
+
+    Returns:
+        How many are not listed any more.
+    """
+    standing = [report.model_copy(update={"undo": None}) for report in frame.done]
+    frame.done, rest = kept(standing, MAX_EFFECTS, is_plain_effect)
+    return len(rest)
 
 
 async def undo_effects(frame: Frame) -> None:

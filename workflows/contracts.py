@@ -100,14 +100,20 @@ class BudgetAsked(WireModel):
     """The same of what a nested workflow was granted."""
 
 
+MAX_LAST_TEXT = 4000
+"""Characters of an agent's last text that are kept for a partial result."""
+
+
 class AgentState(WireModel):
     """An agent between two turns: all that a continue-as-new carries over. Of constant size."""
 
     thread: ThreadRef | None = None
     append: tuple[UserMessage | ToolMessage | MessageRef, ...] = ()
     """What the next model call will say first."""
-    last_text: Annotated[str, Field(max_length=4000)] = ""
-    """The start of the last text that the model wrote, for partial results."""
+    last_text: Annotated[str, Field(max_length=MAX_LAST_TEXT)] = ""
+    """The start of the last text that the model wrote, for partial results; nothing of what monitors do not let pass."""
+    withheld: Annotated[str, Field(max_length=1000)] = ""
+    """Why there is none, where monitors did not let it pass."""
     usage: Usage = Usage()
     turns: int = 0
     tool_errors: int = 0
@@ -121,6 +127,8 @@ class AgentState(WireModel):
     """The effects of its calls."""
     decisions: Annotated[tuple["DecisionReport", ...], Field(max_length=500)] = ()
     """What gates and people said to its calls."""
+    unlisted: dict[Verdict, int] = {}
+    """Decisions beyond those, by verdict."""
     artifacts: Annotated[tuple[ArtifactRef, ...], Field(max_length=1000)] = ()
     """Files that its tools wrote."""
     handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=20)] = ()
@@ -348,7 +356,7 @@ class RunResult(WireModel):
     handoffs: Annotated[tuple[HandoffReport, ...], Field(max_length=500)] = ()
     """How its steps came to their owners, the last ones."""
     decisions: Annotated[tuple[DecisionReport, ...], Field(max_length=500)] = ()
-    """What gates and people said to proposed actions, besides letting them through."""
+    """What gates and people said to proposed actions. Of too many, those that were let through are left out first."""
     owner: Line = ""
     """Who had the step last: after a transfer or a fallback not the first."""
     log: Annotated[tuple[Line, ...], Field(max_length=MAX_LOG)] = ()
@@ -369,6 +377,8 @@ class Carried(WireModel):
     """What all its steps have come to, with what its frame holds."""
     done: Annotated[tuple[EffectReport, ...], Field(max_length=MAX_LISTED_EFFECTS)] = ()
     """The effects that stand."""
+    unlisted: dict[Verdict, int] = {}
+    """Decisions that are not listed any more, by verdict."""
     effects_begun: int = 0
     budget: BudgetAsked = BudgetAsked()
     started_at: float

@@ -99,7 +99,8 @@ def stands_in(step: StepContext, node: Node, failed: RunResult) -> RunResult:
 
 def _noted(step: StepContext, failed: RunResult, output: JsonValue, missing: str) -> RunResult:
     step.frame.decide(missing)
-    return _partial(failed, output, missing).model_copy(update={"owner": ""})
+    # What its budget did not pay of it is not missed any more: this stands in for all of it.
+    return _partial(failed, output, missing).model_copy(update={"owner": "", "short": ""})
 
 
 def _partial(failed: RunResult, output: JsonValue, missing: str) -> RunResult:

@@ -1,6 +1,7 @@
 """One workflow of the tree at work: its input, what it may still use, and what it has come to. Steps start from it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.effects import EffectReport
     from activities.contracts.events import MAX_EVENT_REPORTS, EventReport
     from activities.contracts.failures import FailureDetail
+    from activities.contracts.grants import Verdict
     from activities.contracts.handoffs import HandoffReport
     from activities.contracts.monitors import MonitorSpec
     from activities.contracts.steps import Usage
@@ -22,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.clock import Clock
     from workflows.contracts import AgentState, BudgetAsked, DecisionReport, RunInput, RunResult, Task
     from workflows.deadlines import end_of_run
+    from workflows.keeping import is_plain_decision, kept
     from workflows.progress import Board
     from workflows.reviewing.effort import Looked
     from workflows.reviewing.judges import RunJudge
@@ -31,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
 
 MAX_NOTES = 100
 MAX_KEPT = 500
-"""Entries of each list that a result holds: the last ones."""
+"""Entries of each list that a result holds: the last ones; of the decisions, what monitors let through goes first."""
 
 
 @dataclass
@@ -80,8 +83,8 @@ class Frame:
     """How an agent is let judge an action."""
     looked: Looked = field(default_factory=Looked)
     """What reviews have looked at."""
-    unlisted: int = 0
-    """Decisions that are not listed any more: the earliest of too many."""
+    unlisted: Counter[Verdict] = field(default_factory=Counter)
+    """Decisions that are not listed any more, by verdict."""
 
     @classmethod
     def of(cls, run: RunInput) -> "Frame":
@@ -104,6 +107,7 @@ class Frame:
             notes=list(before.result.notes) if before else [],
             log=list(before.result.log) if before else [],
             events=list(before.result.events) if before else [],
+            unlisted=Counter(run.state.unlisted if run.state else before.unlisted if before else {}),
             effects_begun=len(run.state.done) if run.state else before.effects_begun if before else 0,
             started_at=started_at,
             deadline=end_of_run(run, started_at),
@@ -154,8 +158,11 @@ class Frame:
         return StepContext(self, "/".join((self.path, *parts)), task)
 
     def decide(self, sentence: str) -> None:
-        """Note what a pattern decided."""
-        self.log = [*self.log, " ".join(sentence.split())[:500]][-MAX_KEPT:]
+        """Note what a pattern decided; a nested one says with its path whose it is: others decide alike."""
+        sentence = " ".join(sentence.split())
+        if self.run.task is not None and self.path not in sentence:
+            sentence = f"{self.path}: {sentence.removeprefix(f'{node_name(self.run.team.root)}: ')}"
+        self.log = [*self.log, sentence[:500]][-MAX_KEPT:]
 
     def halt(self, failure: FailureDetail) -> None:
         """End the run at this action: nothing more is begun, and what waits for others is stopped."""
@@ -212,14 +219,13 @@ class Frame:
         """Keep what a step has come to."""
         self.notes = [*self.notes, *notes][-MAX_NOTES:]
         self.handoffs = [*self.handoffs, *handoffs][-MAX_KEPT:]
-        self.decisions = [*self.decisions, *decisions]
-        self.unlisted += max(0, len(self.decisions) - MAX_KEPT)
-        self.decisions = self.decisions[-MAX_KEPT:]
+        self.decisions, rest = kept([*self.decisions, *decisions], MAX_KEPT, is_plain_decision)
+        self.unlisted.update(report.verdict for report in rest)
         self.log = [*self.log, *log][-MAX_KEPT:]
         done = tuple(done)
         again = {report.request_id for report in done if report.request_id}
-        kept = (report for report in self.done if not (report.earlier and report.request_id in again))
-        self.done = [*kept, *done] if again else [*self.done, *done]
+        before = (report for report in self.done if not (report.earlier and report.request_id in again))
+        self.done = [*before, *done] if again else [*self.done, *done]
 
 
 def _left_standing(run: RunInput) -> list[EffectReport]:

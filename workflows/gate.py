@@ -2,7 +2,7 @@
 
 One decision point, one vocabulary: ``proceed | edit | block | ask | halt`` (design, section 4). Monitors decide before a
 call is sent (``workflows.reviewing.review``). A call that is simply let through costs nothing. ``ask`` opens a human task and sends the call again with the person's approval, which the activity
-looks at once more: a person cannot exceed what grants and policy refuse.
+looks at once more: a person cannot exceed what grants and policy refuse, and what one has edited monitors look at again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.records import call_hash
     from workflows.contracts import DecisionReport
     from workflows.people import ask_person
-    from workflows.reviewing.places import reviewed_call
+    from workflows.reviewing.places import reviewed_call, reviewed_edit
     from workflows.reviewing.rules import shortened
     from workflows.step_context import StepContext
 
@@ -59,6 +59,7 @@ async def through_the_gate(step: StepContext, request: ToolRequest, send: Send) 
 
 async def _acted_on(step: StepContext, request: ToolRequest, answer: ToolResponse, send: Send) -> ToolResponse:
     """What comes of a call of which the gate has said something."""
+    asked = call_hash(request)
     for number in range(1, MAX_ASKS + 1):
         decision = answer.decision
         if decision is None or decision.verdict is not Verdict.ASK:
@@ -66,7 +67,13 @@ async def _acted_on(step: StepContext, request: ToolRequest, answer: ToolRespons
         said = await _ask(step, request, decision, number)
         if said.choice not in _VERDICTS or said.action is None or said.expires_at is None:
             return _rejected(said)
-        request = _approved(request, decision, said)
+        request = _approved(request, decision, said, asked)
+        if said.choice is Choice.EDIT:
+            held = await reviewed_edit(step, request)
+            if isinstance(held, ToolResponse):
+                return held
+            # What a rule has made of it nobody has approved: it is asked about once more.
+            request = held if held is request else held.model_copy(update={"approval": None})
         answer = await send(request)
         if answer.decision and answer.decision.verdict is not Verdict.PROCEED:
             _note(step, request, answer.decision)
@@ -123,8 +130,8 @@ async def _ask(step: StepContext, request: ToolRequest, decision: GateDecision, 
     return said
 
 
-def _approved(request: ToolRequest, decision: GateDecision, said: HumanDecision) -> ToolRequest:
-    """The call with a person's yes, under the same key; its handoff was taken already."""
+def _approved(request: ToolRequest, decision: GateDecision, said: HumanDecision, asked: str) -> ToolRequest:
+    """The call with a person's yes, under the same key; its handoff was taken already. ``asked``: as it was proposed."""
     given = request.call.arguments if decision.arguments is None else decision.arguments
     call = request.call.model_copy(update={"arguments": given if said.arguments is None else said.arguments})
     approval = Approval(
@@ -133,7 +140,7 @@ def _approved(request: ToolRequest, decision: GateDecision, said: HumanDecision)
         action=said.action or "",
         expires_at=said.expires_at or 0.0,
         decided_at=said.decided_at,
-        asked=request.approval.asked if request.approval else call_hash(request),
+        asked=asked,
     )
     return request.model_copy(update={"call": call, "approval": approval, "handoff": None})
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import unicodedata
 from enum import StrEnum
 from typing import NoReturn
@@ -16,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import ConfigurationInvalid
     from activities.lookalikes import lookalike
     from activities.outputs import read_output
+    from activities.schema_example import example
 
 MAX_NAME = 100
 _IDENTITY = re.compile(r"\d+@\S+|[\w-]+/[\w-]+@\d+")
@@ -162,7 +164,14 @@ def _check_content(task: HumanTask, request: DecideRequest) -> None:
             _unfit(f"the answer has {len(text):,} characters; at most {MAX_TEXT:,} are taken", "shorten it")
         _, problems = read_output(text, task.answer_schema or {})
         if problems:
-            _unfit(f"the answer does not fit what is asked for: {'; '.join(problems)}"[:600], "correct it")
+            _unfit(f"the answer does not fit what is asked for: {'; '.join(problems)}"[:600], _like(task, request))
+
+
+def _like(task: HumanTask, request: DecideRequest) -> str:
+    """How an answer looks that fits: whoever has to give it may never have read a schema."""
+    said = request.answer if isinstance(request.answer, str) else ""
+    shown = example(task.answer_schema or {}, said)
+    return f"give it as JSON, such as --{request.choice} {shlex.quote(shown)}" if shown else "correct it"
 
 
 def _unfit(message: str, fix: str) -> NoReturn:

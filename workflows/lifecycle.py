@@ -65,13 +65,18 @@ async def to_its_end(run: RunInput, work: Callable[[Frame], Awaitable[RunResult]
     result = of_the_run(frame, result)
     if result.status is not RunStatus.FAILED or result.failure is None:
         return result
-    if stopped and (compensates() or not result.done) and not is_left():
+    if stopped and (compensates() or not _has_come_to_something(result)) and not is_left():
         leave_behind(result)
         raise CancelledError("the run was stopped")
-    # What is nested ends so where it was stopped too, if it has had effects or its parent goes on: only a failure brings
-    # them, and what it has used, to its parent.
+    # What is nested ends so where it was stopped too, if it has come to something or its parent goes on: only a failure
+    # brings that, and what it has used, to its parent.
     record_failure(result.failure)
     raise failed_run(result)
+
+
+def _has_come_to_something(result: RunResult) -> bool:
+    """Whether there is more to tell of it than that it was begun."""
+    return any((result.steps, result.done, result.decisions, result.log, result.events))
 
 
 async def _worked(frame: Frame, work: Callable[[Frame], Awaitable[RunResult]]) -> RunResult:

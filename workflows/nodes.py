@@ -74,9 +74,17 @@ async def run_node(step: StepContext, node: Node, task: Task, *, inline: bool = 
 
 
 def committed(step: StepContext, node: Node, result: RunResult, *, key: str | None = None) -> RunResult:
-    """The result, with its output as a new version of the workflow's state; nothing of what failed or was left out."""
+    """The result, with its output as a new version of the workflow's state; nothing of what failed or was left out.
+
+    What a rewind or a fork puts in place of the output is held to what its place wants, as the output was.
+    """
     if result.status is RunStatus.FAILED or (result.status is RunStatus.PARTIAL and result.output is None):
         return result
+    if step.frame.state.replaces(step.path):
+        other = step.frame.state.instead(step.path, result.output)
+        result = step.accept(result.model_copy(update={"output": other}))
+        if result.status is RunStatus.FAILED:
+            return result
     partial, owner = result.status is RunStatus.PARTIAL, result.owner or identity(step, node)
     try:
         output = step.frame.state.commit(
@@ -100,6 +108,7 @@ async def run_inline(
     Raises:
         CancelledError: the run was stopped.
     """
+    step = replace(step, partial=node.budget is not None and node.budget.on_breach == "partial")
     match node:
         case CallNode():
             result = await run_call(step, node)

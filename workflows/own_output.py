@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.errors import ConfigurationInvalid
-    from activities.outputs import MAX_DEPTH
+    from activities.json_values import MAX_DEPTH
     from workflows.contracts import RunResult
 
 

@@ -8,9 +8,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.errors import ContractViolated
     from activities.input_contracts import input_problems
+    from activities.schema_example import example
     from workflows.contracts import RunResult, RunStatus
     from workflows.failures import failure_of
-    from workflows.teams.tree import Part, PersonNode
+    from workflows.teams.tree import Part, PersonNode, node_name
 
 N = TypeVar("N")
 
@@ -29,9 +30,11 @@ def checked(part: Part, result: RunResult) -> RunResult:
     problems: Sequence[str] = input_problems(result.output, part.answers)
     if not problems:
         return result
+    shown = example(part.answers)
     error = ContractViolated(
-        f"{part.place} does not answer as a {part.role} has to: {problems[0]}",
-        fix="let it return what the pattern's documentation says",
+        f"the {part.node.kind} {node_name(part.node)!r} ({part.place}) does not answer what its place wants:"
+        f" {problems[0]}",
+        fix=f"let it return JSON such as {shown}" if shown else "let it return what the pattern's documentation says",
     )
     failure = failure_of(error, agent="", step=part.place)
     return result.model_copy(update={"status": RunStatus.FAILED, "output": None, "failure": failure})

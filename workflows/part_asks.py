@@ -1,7 +1,7 @@
 """What a part of a pattern is to do, and the failure of one that the pattern cannot do without."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from temporalio import workflow
 
@@ -30,6 +30,8 @@ class Ask:
     """Under which its output is committed; the step's name where absent."""
     goal: str = ""
     """What a nested pattern works towards; the prompt where empty."""
+    material: JsonValue = None
+    """What a nested pattern is given where an agent reads that in its prompt; ``given`` where absent."""
     seconds: float | None = None
     """Bound of the step, beside its node's own and the pattern's."""
     until: float | None = None
@@ -54,6 +56,13 @@ class Ask:
     """What the pattern makes of it besides: where that is a failure, the fallback stands in, and ``escalate`` after it."""
     commits: bool = True
     """``False``: the output is not committed to the run's state, unless the pattern does so (``commit``)."""
+
+    def for_pattern(self) -> "Ask":
+        """The same for a nested pattern: what a prompt says to an agent is no input to work on."""
+        if self.material is None:
+            return self
+        inputs = {**self.inputs, "input": self.material}
+        return replace(self, prompt=self.goal or self.prompt, given=self.material, inputs=inputs)
 
     def task(self, step: str, goal: str) -> Task:
         """The task of the step: the pattern's goal where nothing else is said."""

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from activities.contracts.base import Schema
-    from activities.contracts.failures import FailureDetail, FailureKind
+    from activities.contracts.failures import FailureDetail
     from activities.errors import ConfigurationInvalid, DeadlineExceeded, OstinatoError
     from workflows import lifecycle
     from workflows.carrying import carried
@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.part_asks import Ask, PartFailed
     from workflows.progress import is_long
     from workflows.results import together
+    from workflows.shortfall import check_paid
     from workflows.stages import unread
     from workflows.teams.bounds import inline_places
     from workflows.teams.tree import Part, PatternBase
@@ -132,13 +133,16 @@ class PatternWork(Generic[N]):
             escalate: ``False``: what became of it is the pattern's affair, unless that is unknown.
 
         Raises:
-            PartFailed: nobody knows what it has done, and no person has looked. No pattern goes on without such a part.
+            PartFailed: nobody knows what it has done, and no person has looked, or this node's own budget did not pay all
+                of it, and is to fail it then. No pattern goes on without such a part.
             CancelledError: the run was stopped.
         """
         ask = ask or Ask()
         result = await self.attempt(place, step, ask)
         if (result.status is RunStatus.FAILED and escalate) or is_unknown(result):
             result = await self.escalated(place, step, ask, result)
+        if result.status is not RunStatus.FAILED:  # what a failure means is the pattern's affair
+            self.check_budget([(step, result)])
         return self.known(result)
 
     def known(self, result: RunResult) -> RunResult:
@@ -163,6 +167,7 @@ class PatternWork(Generic[N]):
             raise self.unknown
         part = self.parts[place]
         node = answering(ask.node or part.node, part)
+        ask = ask.for_pattern() if isinstance(node, PatternBase) else ask
         task = within(ask.task(step, self.goal), self.deadline)
         cuts = unread(node, ask.prompt or self.goal, ask.given)
         self.missing += [line for line in cuts if line not in self.missing]
@@ -185,7 +190,9 @@ class PatternWork(Generic[N]):
 
     def commit(self, place: str, step: str, ask: Ask, result: RunResult) -> RunResult:
         """The result of a step that was run without committing it, with its output as a version of the run's state."""
-        return committed(self.frame.step(step), ask.node or self.parts[place].node, result, key=ask.key or step)
+        part = self.parts[place]
+        context = replace(self.frame.step(step), accept=both(part, ask.accept))
+        return committed(context, ask.node or part.node, result, key=ask.key or step)
 
     async def escalated(
         self, place: str, step: str, ask: Ask, failed: RunResult, *, answers: Schema | None = None
@@ -226,18 +233,13 @@ class PatternWork(Generic[N]):
         """Nobody is asked longer than the pattern lasts."""
         return replace(ask, person_until=earliest(self.deadline, ask.person_until))
 
-    def check_budget(self, results: Iterable[RunResult]) -> None:
+    def check_budget(self, parts: Iterable[tuple[str, RunResult]]) -> None:
         """Refuse to go on without parts that this node's own budget did not pay, and that is to fail it then.
 
         Raises:
-            PartFailed: the first of them.
+            PartFailed: see ``check_paid``.
         """
-        budget = self.node.budget
-        if budget is None or budget.on_breach != "fail" or not self.frame.account.breached:
-            return
-        for result in results:
-            if result.failure and result.failure.kind is FailureKind.LIMIT_EXCEEDED:
-                raise PartFailed(result)
+        check_paid(self.frame, parts)
 
     async def side_by_side(self, jobs: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
         """Do jobs; their results in the order of the jobs.

@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.teams.tree import SupervisorNode
 
 ROUNDS_SHARE = 0.8
-"""Of a nested supervisor's time for its rounds; the rest is for making one whole of what came back."""
+"""Of the time of a nested supervisor, or of whoever else makes one whole of parts, for those parts, people's included; the
+rest is for the whole."""
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,19 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.artifacts import ArtifactRef
     from activities.contracts.budgets import Amounts
-    from activities.contracts.effects import MAX_LISTED_EFFECTS, EffectOutcome, EffectReport
+    from activities.contracts.effects import MAX_LISTED_EFFECTS, EffectReport
     from activities.contracts.failures import FailureDetail
+    from activities.contracts.grants import Verdict
     from activities.contracts.steps import Usage
-    from workflows.contracts import MAX_LOG, AgentUsage, RunResult, RunStatus, StepReport
+    from workflows.contracts import MAX_LOG, AgentUsage, DecisionReport, RunResult, RunStatus, StepReport
     from workflows.frame import MAX_NOTES, Frame
+    from workflows.keeping import is_plain_effect, kept, unlisted_decisions
     from workflows.lacking import as_told, lacking, listed
 
-OUTCOME = ("status", "output", "so_far", "thread", "owner", "failure")
+OUTCOME = ("status", "output", "so_far", "thread", "owner", "short", "failure")
 """The fields that say what a result comes to; all others add up."""
 MAX_STEPS, MAX_AGENTS, MAX_ARTIFACTS = 2000, 200, 1000
+_BLOCKED = frozenset({Verdict.BLOCK, Verdict.HALT})
 
 
 def of_steps(steps: Iterable[StepReport], **fields: Any) -> RunResult:
@@ -59,7 +62,7 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
     """What a workflow returns: with all that its frame holds. The root's says too how the input was read."""
     run = frame.run
     done, unlisted = _listed(frame.done)
-    notes = (f"{frame.unlisted:,} earlier decisions are not listed",) if frame.unlisted else ()
+    notes = unlisted_decisions(frame.unlisted)
     whole = with_beside(frame, result).model_copy(
         update={
             "state": tuple(frame.state.commits),
@@ -78,9 +81,24 @@ def of_the_run(frame: Frame, result: RunResult) -> RunResult:
     return whole.model_copy(
         update={
             "missing": as_told((*run.missing, *whole.missing), whole.unlisted),
-            "notes": (*run.notes, *whole.notes)[-MAX_NOTES:],
+            "notes": (*run.notes, *whole.notes, *changed_by_monitors(whole.decisions))[-MAX_NOTES:],
         }
     )
+
+
+def changed_by_monitors(decisions: Iterable[DecisionReport]) -> tuple[str, ...]:
+    """A sentence on the actions that monitors, or whom they asked, have blocked or edited; none where they let all pass.
+
+    Whoever reads an output has to know that it is not all that there was to say.
+    """
+    said: dict[tuple[str, str], set[Verdict]] = {}
+    for one in decisions:
+        if one.monitor:
+            said.setdefault((one.step, one.ordinal), set()).add(one.verdict)
+    blocked = sum(not verdicts.isdisjoint(_BLOCKED) for verdicts in said.values())
+    edited = sum(Verdict.EDIT in verdicts and verdicts.isdisjoint(_BLOCKED) for verdicts in said.values())
+    told = [f"{count:,} {word}" for count, word in ((blocked, "blocked"), (edited, "edited")) if count]
+    return (f"actions changed by monitors: {', '.join(told)}; `ostinato show` lists them",) if told else ()
 
 
 def with_beside(frame: Frame, result: RunResult) -> RunResult:
@@ -92,14 +110,9 @@ def with_beside(frame: Frame, result: RunResult) -> RunResult:
 
 
 def _listed(done: Sequence[EffectReport]) -> tuple[tuple[EffectReport, ...], tuple[str, ...]]:
-    """As many effects as are listed, and a sentence on the others: plain ones that are done are left out first."""
-    over = len(done) - MAX_LISTED_EFFECTS
-    if over <= 0:
-        return tuple(done), ()
-    plain = [i for i, report in enumerate(done) if report.outcome is EffectOutcome.DONE and report.undo is None]
-    left_out = set(plain[:over]) or set(range(over))
-    kept = [report for i, report in enumerate(done) if i not in left_out]
-    return tuple(kept[-MAX_LISTED_EFFECTS:]), (f"{over:,} more effects were made than are listed",)
+    """As many effects as are listed, and a sentence on the others."""
+    told, rest = kept(done, MAX_LISTED_EFFECTS, is_plain_effect)
+    return tuple(told), (f"{len(rest):,} more effects were made than are listed",) if rest else ()
 
 
 def by_agent(steps: Iterable[StepReport]) -> tuple[AgentUsage, ...]:

@@ -50,7 +50,7 @@ class RunState:
         """
         if len(self.commits) >= MAX_COMMITS:
             raise LimitExceeded(f"a run's state has at most {MAX_COMMITS:,} versions", fix="nest parts of the work")
-        value = self._replaced.get(step, value)
+        value = self.instead(step, value)
         data = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
         if self.size_bytes + len(data) > MAX_STATE_BYTES:
             raise LimitExceeded(
@@ -70,11 +70,19 @@ class RunState:
                 size_bytes=len(data),
                 value=value,
                 partial=partial,
-                replaced=step in self._replaced,
+                replaced=self.replaces(step),
                 committed_at=workflow.time(),
             )
         )
         return value
+
+    def replaces(self, step: str) -> bool:
+        """Whether something is put in place of a step's output."""
+        return step in self._replaced
+
+    def instead(self, step: str, value: JsonValue) -> JsonValue:
+        """The output of a step, or what is put in its place."""
+        return self._replaced.get(step, value)
 
     def view(self, keys: Iterable[str]) -> dict[str, JsonValue]:
         """The newest values of these keys, as far as there are any."""

@@ -43,10 +43,13 @@ class SessionBook:
         self.answered = {entry.message_id: entry.reply for entry in before.answered}
         self.ended = ""
         """Why no more messages are taken; empty while they are."""
+        self.halted = ""
+        """The same, where the gate has ended it."""
         self._before = before
         self._forgotten = dict.fromkeys(before.forgotten)
         self._steps: deque[StepReport] = deque(before.steps, MAX_STEPS)
         self.number, self.failed, self.effects = before.number, before.failed, before.effects
+        self.unlisted_effects = before.unlisted_effects
         self.usage, self.thread, self.active_at = before.usage, before.thread, before.active_at
         self._artifacts: tuple[ArtifactRef, ...] = before.artifacts
 
@@ -145,6 +148,7 @@ class SessionBook:
             thread=self.thread,
             usage=self.usage,
             effects=self.effects,
+            unlisted_effects=self.unlisted_effects,
             answered=tuple(Answered(message_id=name, reply=reply) for name, reply in self.answered.items()),
             forgotten=tuple(self._forgotten),
             steps=tuple(self._steps),
@@ -162,6 +166,9 @@ class SessionBook:
             thread=self.thread,
             artifacts=self._artifacts,
             effects=self.effects,
+            notes=(f"{self.unlisted_effects:,} more effects were made than are listed",)
+            if self.unlisted_effects
+            else (),
         )
 
     def _explained(self, failure: FailureDetail | None, agent: str) -> FailureDetail | None:

@@ -93,6 +93,8 @@ class SessionState(WireModel):
     """The last good version of the conversation."""
     usage: Usage = Usage()
     effects: int = 0
+    unlisted_effects: Annotated[int, Field(ge=0)] = 0
+    """Those that are not listed any more."""
     answered: Annotated[tuple[Answered, ...], Field(max_length=1000)] = ()
     """The last answers, oldest first."""
     forgotten: Annotated[tuple[str, ...], Field(max_length=MAX_MESSAGES)] = ()

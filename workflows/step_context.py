@@ -33,6 +33,8 @@ class StepContext:
     """Entered while a person is asked: that is nobody's own time."""
     accept: Callable[["RunResult"], "RunResult"] = lambda result: result
     """What its pattern makes of whoever did it: where that is a failure, the fallback stands in."""
+    partial: bool = False
+    """Whether its budget lets what it has come to stand for a result."""
     commits: bool = True
     """``False``: its pattern commits the output, once it has looked at it."""
 

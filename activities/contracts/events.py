@@ -42,7 +42,7 @@ class EventOutcome(StrEnum):
     """What became of an event."""
 
     WAITING = "waiting"
-    """Not all who get it have worked on it; at the end: it was left so."""
+    """Not all who get it have worked on it yet."""
     HANDLED = "handled"
     UNDELIVERED = "undelivered"
     """Nobody had subscribed to it, or there is no such peer."""
@@ -50,6 +50,8 @@ class EventOutcome(StrEnum):
     """It ended the network."""
     LIMIT = "limit"
     """A limit kept it from being passed on."""
+    UNFINISHED = "unfinished"
+    """The network has ended, and not all who got it had worked on it."""
 
 
 class EventReport(WireModel):
@@ -67,6 +69,8 @@ class EventReport(WireModel):
     timestamp: float = 0.0
     handled_by: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
     """Peers that have worked on it, in this order."""
+    left_with: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    """Of what is unfinished: peers that had got it, and had not ended their work on it."""
     duplicates: int = 0
     """Times that an event with its id was sent again, and dropped."""
     outcome: EventOutcome = EventOutcome.HANDLED

@@ -119,7 +119,7 @@ def _cut(evidence: list[Evidence], length: int) -> list[Evidence]:
 
 def _written(call: ProviderCall, reading: Reading, evidence: list[Evidence]) -> str:
     if call.output_schema is None:
-        return "\n\n".join(map(_paragraph, evidence)) or NOTHING
+        return "\n\n".join(map(_paragraph, evidence)) or reading.nothing
     subtask_id = reading.layout.subtask_id if reading.layout else ""
     # What a worker without a search is given is its input, not a document: it is not quoted.
     blind = bool(subtask_id) and not finds_documents(call.tools) and all(item.path == "prompt" for item in evidence)

@@ -16,6 +16,10 @@ from activities.text import line_at
 
 NOTHING = "not in these documents"
 """The answer where no sentence fits."""
+WITHHELD = "this may not be said"
+"""The answer where no sentence is left after one that was not let through."""
+_NOT_LET_THROUGH = "Your answer was not let through"
+"""How the correction of an answer that a monitor has blocked begins."""
 MAX_QUESTION = 2_000
 """Characters of the question that are read."""
 MAX_TEXT_READ = 1_000_000
@@ -83,6 +87,11 @@ class Reading:
     """An answer or a summary was given before: the search is over."""
     opening: str
     """The first message, without the constraints that hold for all of it."""
+
+    @property
+    def nothing(self) -> str:
+        """The answer where there is none: what was found and not let through is in the documents."""
+        return WITHHELD if _NOT_LET_THROUGH in self.complaints else NOTHING
 
 
 def read(messages: list[Message]) -> Reading:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from activities.contracts.people import HumanTaskView
+from activities.schema_example import choices, example
 from scripts.session import open_existing, quiet
 from scripts.terminal import COMPLETE, Json, Output
 from workers.inbox import default_person, is_for, open_tasks
@@ -88,7 +89,8 @@ def _print(view: HumanTaskView, now: float, output: Output) -> None:
     if view.context is not None:
         output.text(f"  to look at: {_short(json.dumps(view.context, ensure_ascii=False))}")
     if view.answer_schema:
-        output.text(f"  an answer has to fit: {_short(json.dumps(view.answer_schema, ensure_ascii=False))}")
+        shown = example(view.answer_schema) or json.dumps(view.answer_schema, ensure_ascii=False)
+        output.text(f"  an answer is like: {'; '.join([_short(shown), *choices(view.answer_schema)])}")
     bound = f" --action {view.action_hash}" if view.action_hash else ""
     output.text(f"  ostinato decide {view.task_id} {'|'.join(f'--{choice}' for choice in view.choices)}{bound}")
     output.text()

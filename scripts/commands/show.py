@@ -25,8 +25,8 @@ from workers.runs import read_input, read_result
 from workers.sessions import SessionView, is_session, read_session
 from workers.settings import load_settings
 from workers.spent import with_spent
-from workers.states import heard
 from workers.team_file import nearest
+from workers.told import Told, told_by_all
 from workflows.contracts import RunInput, RunResult, RunSoFar
 
 
@@ -62,8 +62,10 @@ async def show(  # noqa: PLR0913 -- one parameter an option
         given = await read_input(session.client, run)
         ended = not is_running(description)
         result = await with_spent(session.client, given, await read_result(handle)) if ended else None
-        told = result or await heard(handle)
+        so_far = Told(None) if ended else await told_by_all(session.client, description)
+        told = result or so_far.so_far
         value = {**_summary(session, description, given, result), **_come_to(told)}
+        value["notes"] = [*value.get("notes", ()), *so_far.notes]
         value["lineage"] = await lineage_object(session, given)
         value["waiting"] = [] if ended else await waiting_objects(session.client, run)
         talked = await read_session(session.client, run) if is_session(description) else None
@@ -79,6 +81,8 @@ async def show(  # noqa: PLR0913 -- one parameter an option
             value["network_events"] = event_objects(told.events if told else ())
         output.object(value)
         print_run(value, given, result, told, output)
+        for line in so_far.notes:
+            output.note(line)
         for line in handoff_lines(told.handoffs) if told and handoffs else ():
             output.text(line)
         for line in event_lines(told.events) if told and events else ():

@@ -7,6 +7,7 @@ import pytest
 
 from activities.contracts.base import Schema
 from activities.errors import ConfigurationInvalid
+from activities.json_values import read_json
 from activities.outputs import MAX_PROBLEMS, check_schema, read_output
 
 NUMBERS: Schema = {"type": "array", "items": {"type": "integer"}}
@@ -24,11 +25,19 @@ def test_problems_name_their_place_and_are_bounded() -> None:
     assert problems[0] == "$[0]: 'a' is not of type 'integer'"
 
 
-@pytest.mark.parametrize("text", ["", "[1", "NaN", "[1] and more", "[" * 100_000, "Infinity"])
+@pytest.mark.parametrize(
+    "text", ["", "[1", "NaN", "[1] and more", "[" * 100_000, "Infinity", "-1e999", "1" + "0" * 400]
+)
 def test_what_is_no_json_is_a_problem(text: str) -> None:
     value, problems = read_output(text, NUMBERS)
     assert value is None
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize("text", ['{"x": NaN}', "[1e999]", '"\\ud800"', "1" + "0" * 400])
+def test_a_value_that_cannot_be_passed_on_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 -- whatever it says
+        read_json(text)
 
 
 def test_local_references_are_followed() -> None:

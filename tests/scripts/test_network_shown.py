@@ -29,12 +29,16 @@ def test_an_event_says_who_sent_it_and_what_became_of_it() -> None:
         EventReport(event_id="#1", event_type="goal", handled_by=("a", "b"), duplicates=2, **known),
         EventReport(event_id="#1.a.1", event_type="x", to="who", outcome=EventOutcome.UNDELIVERED, **known),
         EventReport(event_id="#1.a.2", event_type="end", outcome=EventOutcome.GOAL, **known),
+        EventReport(
+            event_id="#1.a.3", event_type="more", outcome=EventOutcome.UNFINISHED, left_with=("b", "c"), **known
+        ),
     ]
     assert list(event_lines(reports)) == [
         "event #1 goal: net -> a, b, sent again 2 times",
         "event #1.a.1 x: net -> who, nobody listens",
         "event #1.a.2 end: net -> -, ended the network",
-        "3 events, 1 reached nobody",
+        "event #1.a.3 more: net -> -, not worked on by b, c",
+        "4 events, 1 reached nobody, 1 not worked on",
     ]
     shown = event_objects(reports)[1]
     assert shown["to"] == "who"

@@ -167,8 +167,11 @@ def test_an_answer_of_which_nothing_can_be_made_says_why() -> None:
     assert unfit("rank", "size", 7), "a number alone has no size"
     assert unfit("vote", "label", {"other": 1}) == "its answer has no 'label' to be counted"
     assert unfit("vote", None, None) == "its answer is null, which is no vote"
+    assert unfit("vote", "label", {"label": None}) == "", "it abstains"
+    none = voted([Answer("a", {"label": None})], "label")
+    assert none.unused == {"a": "it gave no vote"}
     fine: list[tuple[Any, str | None, JsonValue]] = [
-        ("merge", None, []), ("rank", None, 7), ("vote", None, False), ("collect", None, None), ("first", "x", 1)
+        ("merge", None, []), ("rank", None, 7), ("rank", None, 10**400), ("vote", None, False), ("collect", None, None), ("first", "x", 1)
     ]  # fmt: skip
     assert not any(unfit(*one) for one in fine)
 

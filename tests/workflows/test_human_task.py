@@ -67,6 +67,10 @@ async def task_of(bench: Bench, **fields: Any) -> HumanTaskView:
 
 async def refusal(bench: Bench, task_id: str, **request: Any) -> str:
     """The type of the refusal, which has a reason and a fix."""
+    return str((await refused(bench, task_id, **request)).type)
+
+
+async def refused(bench: Bench, task_id: str, **request: Any) -> ApplicationError:
     handle = bench.deployment.client.get_workflow_handle(task_id)
     with pytest.raises(WorkflowUpdateFailedError) as caught:
         await handle.execute_update("decide", DecideRequest.model_validate(request))
@@ -74,7 +78,7 @@ async def refusal(bench: Bench, task_id: str, **request: Any) -> str:
     assert isinstance(cause, ApplicationError)
     assert cause.details[0]["message"]
     assert cause.details[0]["fix"]
-    return str(cause.type)
+    return cause
 
 
 PAY = ProposedAction(tool="pay", arguments='{"amount": 3}', effect="once")
@@ -120,6 +124,14 @@ async def test_what_cannot_be_taken_is_refused_with_its_reason_and_leaves_no_eve
         said = await decide(bench.deployment.client, view.task_id, says_yes("NORA  \uff25k", action=view.action_hash))
         assert said.by == "Nora Ek"
         assert (await handle.result())["by"] == "Nora Ek"
+
+
+async def test_an_answer_that_does_not_fit_is_refused_with_one_that_does(workers: Workers) -> None:
+    label = {"type": "object", "required": ["label"], "properties": {"label": {"enum": ["ask", "planned"]}}}
+    async with workers(NOBODY) as bench:
+        view = await task_of(bench, choices=ALL, answer_schema=label)
+        cause = await refused(bench, view.task_id, by="ben", choice="answer", answer="planned")
+    assert cause.details[0]["fix"] == """give it as JSON, such as --answer '{"label": "planned"}'"""
 
 
 async def test_a_decision_counts_once_and_the_same_one_gets_the_same_answer(workers: Workers) -> None:

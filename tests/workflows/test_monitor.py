@@ -285,19 +285,24 @@ async def test_rules_cost_no_event_and_no_call(workers: Workers) -> None:
     assert lengths[0] == lengths[1]
 
 
-async def test_what_does_not_fit_into_the_log_is_counted(workers: Workers) -> None:
+async def test_what_was_let_through_is_left_out_of_a_long_log_first_and_counted(workers: Workers, noted: Path) -> None:
     wanted = tuple(("add", {"a": number, "b": 1}) for number in range(30))
 
     def script(call: ProviderCall, index: int) -> ProviderAnswer:
         del call
-        return says("done") if index == 18 else calls(*wanted)
+        if index == 0:
+            return calls(("send_mail", {"to": "eve"}))
+        return says("done") if index == 19 else calls(*wanted)
 
-    given: dict[str, Any] = {"tools": ["add"], "limits": {"turns": 40, "tool_calls": 600, "context_tokens": 1_000_000}}
+    limits = {"turns": 40, "tool_calls": 600, "context_tokens": 1_000_000}
+    team = agent({"tool": "send_mail", "verdict": "block"}, limits=limits, tools=["send_mail", "add"])
     async with workers(script) as bench:
-        result = await bench.run(agent({"tool": "add", "verdict": "proceed"}, **given))
+        result = await bench.run(team)
     assert result.status is RunStatus.COMPLETE
     assert len(result.decisions) == 500
-    assert "40 earlier decisions are not listed" in result.notes
+    assert verdicts(result)[0] == ("tool_call", "block", "monitor"), "the oldest of all"
+    assert "41 more decisions are not listed: 41 proceed" in result.notes
+    assert done(noted) == []
 
 
 def test_what_takes_too_long_to_be_looked_at_is_blocked() -> None:

@@ -155,10 +155,13 @@ async def test_a_person_is_asked_about_a_call_and_cannot_exceed_the_rules(
     )
     script = talks(calls(("send_mail", {"to": "ann"})), "done")
     async with workers(script) as bench:
-        result = await decided(await bench.start(judged(*rules, on=["answer"])), choice, **more)
+        handle = await bench.start(judged(*rules, on=["answer"]))
+        (task,) = await until_asked(bench.deployment.client, handle.id)
+        result = await decided(handle, choice, **more)
         told = [call.messages[-1].text for call in bench.provider.calls if not judges(call)][1]
     assert result.status is RunStatus.COMPLETE
     assert done(noted) == made
+    assert task.reasons == ("the monitor 'watch' asks by 'rule 2': mail goes out",)
     assert verdicts(result)[:2] == [
         ("tool_call", "ask", "monitor"),
         ("tool_call", {"approve": "proceed", "edit": "edit", "reject": "block"}[choice], "nora"),

@@ -98,11 +98,12 @@ async def test_a_goal_event_ends_it_and_what_is_at_work_then(workers: Workers) -
         await until_closed(bench, handle)
     assert result.status is RunStatus.COMPLETE, result
     assert result.output == {"of": "go"}
-    assert [report.outcome for report in result.events] == [
-        EventOutcome.WAITING,
-        EventOutcome.GOAL,
-        EventOutcome.WAITING,
+    assert [(report.outcome, report.handled_by, report.left_with) for report in result.events] == [
+        (EventOutcome.UNFINISHED, ("quick",), ("slow",)),
+        (EventOutcome.GOAL, (), ()),
+        (EventOutcome.UNFINISHED, (), ("late",)),
     ]
+    assert "2 events were not worked on: 1 goal with slow; 1 more with late" in result.log
     assert "slow was ended in its work on goal #1" in result.log
     assert "answer.ready of quick ended the network" in result.log
     assert not [step for step in steps(result) if "fallback" in step or "late" in step]
@@ -196,7 +197,8 @@ async def test_what_a_failed_peer_means(workers: Workers) -> None:
         )
     assert failed.failure
     assert failed.failure.kind is FailureKind.AUTHENTICATION_FAILED
-    assert [report.outcome for report in failed.events] == [EventOutcome.HANDLED, EventOutcome.WAITING], failed.events
+    assert [report.outcome for report in failed.events] == [EventOutcome.HANDLED, EventOutcome.UNFINISHED]
+    assert failed.events[1].left_with == ("bad",)
     assert missing.status is RunStatus.PARTIAL
     assert missing.missing == ("bad is missing: no key for for.bad",)
     assert stands_in.status is RunStatus.COMPLETE, stands_in

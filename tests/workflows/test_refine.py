@@ -125,6 +125,7 @@ async def test_a_draft_goes_back_until_it_is_accepted_or_the_cap_is_reached(work
     assert (done["spacious"].status, done["spacious"].output) == (RunStatus.COMPLETE, FAR[2])
     assert [len(call.messages) for call in cases.of("spacious", "writer")] == [1, 3, 5]
     assert (done["nested"].status, done["nested"].output) == (RunStatus.COMPLETE, FAR[1])
+    assert list(done["nested"].log) == [f"pipeline/refine: {line}" for line in second.log], "others decide alike"
     continued = done["continued"]
     assert (continued.status, continued.output) == (RunStatus.COMPLETE, FAR[3]), continued.failure
     assert len(continued.steps) == 9, "four drafts, four reviews, one comparison"
@@ -297,7 +298,7 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
             unjudged=run("unjudged", team(editor=skipped)),
             constant=run("constant", team(editor=constant)),
             judge=run("judge", team(escalate=person), says_(Choice.ANSWER, verdict)),
-            late=run("late", team(seconds=1.5)),
+            late=run("late", team(seconds=1.5, escalate=person)),
             stopped=stopped(bench, hanging),
         )
     assert (done["approved"].status, done["approved"].output) == (RunStatus.COMPLETE, FAR[1])
@@ -316,6 +317,7 @@ async def test_what_people_and_failures_make_of_it(workers: Workers) -> None:
     assert "draft 1 was accepted, with score 1" in done["constant"].log
     assert (done["judge"].status, done["judge"].output) == (RunStatus.COMPLETE, FAR[0]), "a person judged in its place"
     assert (done["late"].status, done["late"].output) == (RunStatus.PARTIAL, FAR[0])
+    assert "cap: chief is not asked, the time for it is over" in done["late"].log
     assert done["stopped"].status is RunStatus.FAILED
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from temporalio.service import RPCError
@@ -24,6 +25,7 @@ from workers.pools import running_pools
 from workers.runs import RunHandle, read_result, run_chain
 from workers.server import ServerInfo
 from workers.sessions import admit_session, end_session, read_session, send, session_goal, team_of
+from workers.states import ask
 from workflows.contracts import RunResult, RunStatus
 from workflows.sessions import SessionInput, SessionReply, SessionSettings
 from workflows.teams.tree import TeamSpec
@@ -296,6 +298,79 @@ async def test_a_stopped_session_answers_whoever_waits(workers: Workers) -> None
     assert all(reply.failure and "stopped" in reply.failure.message for reply in replies)
     assert result.failure
     assert result.failure.kind is FailureKind.CANCELLED
+
+
+POLICY = """rules:
+  - {tool: send_mail, arguments: {to: {one_of: [eve]}}, verdict: block, reason: not to eve}
+  - {tool: send_mail, arguments: {to: {one_of: [boss]}}, verdict: halt, reason: no mail to the boss}
+  - {verdict: proceed}
+"""
+
+
+def ruled(folder: Path) -> dict[str, Path]:
+    path = folder / "policy.yaml"
+    path.write_text(POLICY)
+    return {"policy": path}
+
+
+BOOKER = one_agent(tools=["charge", "send_mail"])
+CHARGE = calls(("charge", {"amount": 12}))
+
+
+async def test_a_session_tells_what_was_decided_and_done_in_all_its_messages(
+    workers: Workers, effects: Path, tmp_path: Path
+) -> None:
+    effects.write_text("")
+    blocked = calls(("send_mail", {"to": "eve"}))
+    script = in_order(CHARGE, says("paid"), blocked, says("I may not"), says("bye"))
+    async with workers(script, **ruled(tmp_path)) as bench:
+        session = await talk(bench.deployment, BOOKER, max_history_events=10)
+        for text in ("pay", "write", "thanks"):
+            await session.say(text)
+        state = await ask(session.handle)
+        await session.end()
+        result = await read_result(session.handle)
+        executions = await run_chain(bench.deployment.client, session.session_id)
+    assert len(executions) > 2, "it continued as new"
+    for told in (state, result):
+        assert [(one.tool, one.verdict.value, one.step) for one in told.decisions] == [("send_mail", "block", "a/m2")]
+        assert [(one.tool, one.outcome.value, one.step) for one in told.done] == [("charge", "done", "a/m1")]
+
+
+@pytest.mark.parametrize("how", ["halt", "stop"])
+async def test_what_was_answered_stands_and_the_message_under_way_is_compensated(
+    workers: Workers, effects: Path, tmp_path: Path, how: str
+) -> None:
+    effects.write_text("")
+    hanging = asyncio.Event()
+
+    async def hang() -> ProviderAnswer:
+        hanging.set()
+        await asyncio.sleep(60)
+        return says("never")
+
+    async def script(call: ProviderCall, index: int) -> ProviderAnswer:
+        del call
+        if index in {0, 2}:
+            return CHARGE
+        return says("paid") if index == 1 else calls(("send_mail", {"to": "boss"})) if how == "halt" else await hang()
+
+    async with workers(script, **ruled(tmp_path)) as bench, asyncio.timeout(40):
+        session = await talk(bench.deployment, BOOKER)
+        await session.say("pay")
+        saying = asyncio.create_task(session.say("pay again", "second"))
+        if how == "stop":
+            await hanging.wait()
+            await session.handle.cancel()
+        reply, result = await saying, await read_result(session.handle)
+        with pytest.raises(ConfigurationInvalid, match="has ended") as refused:
+            await session.say("and now?", "third")
+    assert reply.failure
+    assert result.failure
+    assert result.failure.kind is (FailureKind.HALTED if how == "halt" else FailureKind.CANCELLED)
+    assert [(one.step, one.outcome.value) for one in result.done] == [("a/m1", "done"), ("a/m2", "compensated")]
+    assert result.failure.message in str(refused.value)
+    assert len(bench.provider.calls) == 4
 
 
 async def test_a_long_answer_and_a_long_conversation_stay_out_of_history(workers: Workers) -> None:

@@ -10,6 +10,7 @@ from tests.support.people import decides, until_asked
 from tests.support.scripted import says, says_json
 from tests.support.supervision import (
     SUBTASKS,
+    A,
     failing,
     obedient,
     prompt,
@@ -58,6 +59,22 @@ async def test_a_subtask_that_was_given_up_goes_to_the_person_and_holds_nobody_u
     assert "nora rejected 'lead': let it be" in without.missing[0]
     assert "s1-1: nora rejected 'lead': let it be" in without.log
     assert task.choices == (Choice.ANSWER, Choice.REJECT), "there is nothing to approve or to edit"
+
+
+async def test_a_person_reads_who_failed_and_how_and_that_it_was_re_routed(workers: Workers) -> None:
+    boom = {"kind": "call", "name": "archive", "tool": "explode", "arguments": {"what": "the shelf"}}
+    types = {"a": {**A, "attempts": 2, "reroute": ["b"]}, "b": {"node": boom, "attempts": 1}}
+    async with workers(failing("a")) as bench:
+        handle = await bench.start(team(subtasks=SUBTASKS[:1], workers=types, escalate=PERSON))
+        task = await decides(bench.deployment.client, handle.id, Choice.ANSWER, answer="by hand")
+        result = await read_result(handle)
+    first, second, rerouted, last = task.reasons[:4]
+    assert first.startswith("attempt 1, a: ")
+    assert second.startswith("attempt 2, a: ")
+    assert rerouted == "it was re-routed to b then"
+    assert last.startswith("archive failed: the tool 'explode' answered with an error")
+    assert result.log[0].startswith("s1-1 is re-routed to b, a failed: ")
+    assert result.status is RunStatus.COMPLETE
 
 
 async def test_a_person_has_the_patterns_time_and_no_more(workers: Workers) -> None:

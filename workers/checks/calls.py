@@ -8,8 +8,8 @@ from pydantic_core import ErrorDetails
 
 from activities.tools.base import Tool
 from workers.checks.findings import At, Finding, Findings, TeamView
-from workers.checks.names import not_known
-from workflows.teams.references import reference_of
+from workers.checks.names import not_known, or_the_text
+from workflows.teams.references import filled, references
 from workflows.teams.tree import CallNode, Node, inner_nodes
 
 Offer = tuple[At, Node, tuple[str, ...]]
@@ -41,22 +41,23 @@ def offers(node: Node, at: At = ("root",), offered: tuple[str, ...] = (), base: 
 
 
 def _references(at: At, node: CallNode, offered: list[str]) -> Findings:
-    for name, value in node.arguments.items():
-        if (reference := reference_of(value)) and reference not in offered and "*" not in offered:
+    for below, reference in references(node.arguments):
+        if reference not in offered and "*" not in offered:
+            where = f" in {'.'.join(below)[:200]}" if len(below) > 1 else ""
             yield Finding(
-                (*at, name),
-                f"the call {node.name!r} names ${reference}, which its place in the tree does not offer",
-                not_known(reference, offered),
+                (*at, *below),
+                f"the call {node.name!r} names ${reference}{where}, which its place in the tree does not offer",
+                or_the_text(not_known(reference, offered), reference),
             )
 
 
 def _arguments(at: At, node: CallNode, tool: Tool, *, completed_later: bool) -> Findings:
-    references = {name for name, value in node.arguments.items() if reference_of(value)}
+    named = {below[0]: reference for below, reference in references(node.arguments)}
     try:
-        tool.arguments.model_validate_json(json.dumps({**node.arguments, **dict.fromkeys(references)}))
+        tool.arguments.model_validate_json(json.dumps(filled(node.arguments, dict.fromkeys(named.values()))))
     except ValidationError as error:
         # A reference may stand for anything, the goal for a text. A wrong name says more than what it leaves missing.
-        found = [e for e in error.errors(include_url=False) if not e["loc"] or e["loc"][0] not in references]
+        found = [e for e in error.errors(include_url=False) if not e["loc"] or e["loc"][0] not in named]
         if completed_later:
             found = [e for e in found if e["type"] != "missing"]
         if found:

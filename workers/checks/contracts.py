@@ -204,7 +204,7 @@ def _needs(view: TeamView) -> Findings:
     for place in view.places:
         if not place.node.needs:
             continue
-        known, supervised, is_open = _committed(place)
+        known, supervised, is_open = committed(place)
         for index, key in enumerate(place.node.needs):
             if key in known or is_open or (supervised and _OF_SUPERVISORS.fullmatch(key)):
                 continue
@@ -215,7 +215,7 @@ def _needs(view: TeamView) -> Findings:
             )
 
 
-def _committed(place: Place) -> tuple[list[str], bool, bool]:
+def committed(place: Place) -> tuple[list[str], bool, bool]:
     """Keys of the stages before a node, and before what it is nested in.
 
     With them whether it is in a supervisor, and whether in a workflow of one's own, which commits what it likes.

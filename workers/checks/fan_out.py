@@ -1,5 +1,6 @@
 """Fan-outs: branches that there are, and answers that can come."""
 
+from workers.checks.contracts import committed
 from workers.checks.findings import Finding, Findings, Place, TeamView, Weight
 from workers.checks.names import not_known
 from workflows.teams.kinds.fan_out import REDUCER
@@ -50,9 +51,10 @@ def _items(place: Place, node: FanOutNode) -> Findings:
             yield _not_meant(place, given[0], f"{place.label} has {given[0]} and no each", "leave it away, or use each")
         return
     if name != INPUT and name not in node.needs:
-        fix = f"declare it there (needs: [{name}])" if not node.needs else not_known(name, (INPUT, *node.needs))
         yield Finding(
-            (*place.at, "items"), f"{place.label} goes over the items of {node.items}, which its needs do not name", fix
+            (*place.at, "items"),
+            f"{place.label} goes over the items of {node.items}, which its needs do not name",
+            _to_have(place, name),
         )
     if node.batch > 1 and not isinstance(node.each, AgentNode):
         yield Finding(
@@ -67,6 +69,20 @@ def _items(place: Place, node: FanOutNode) -> Findings:
             f"{place.label} says what the answer for one item of a batch is, and has no batches",
             "give it as the agent's own output, or set batch",
         )
+
+
+def _to_have(place: Place, name: str) -> str:
+    """How a list can be had: what nobody commits before cannot be declared either."""
+    keys, supervised, is_open = committed(place)
+    if name in keys or supervised or is_open:
+        return f"declare it there (needs: [{name}])"
+    fix = not_known(name, (INPUT, *place.node.needs, *keys))
+    if fix.startswith("did you mean"):
+        return fix
+    why = (
+        ": the goal is no key of the state, and $input is the goal where nothing comes before" if name == "goal" else ""
+    )
+    return f"it cannot be had there{why}; {fix}"
 
 
 def _wanted(place: Place, node: FanOutNode) -> Findings:

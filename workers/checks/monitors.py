@@ -11,6 +11,7 @@ from activities.grants import check_rules
 from activities.matching import holds, matcher
 from activities.rules import fits
 from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
+from workers.checks.monitored_tools import unseen
 from workers.checks.names import MAX_PARTS, MAX_PATH, not_known
 from workers.checks.people import never_comes
 from workflows.human_checks import check_asking
@@ -164,6 +165,8 @@ def _scope(view: TeamView, below: list[Place], at: At, who: str, rule: MonitorRu
                 )
     if isinstance(rule, MonitorRule) and rule.kinds == (ActionKind.TOOL_CALL,):
         yield from _arguments(view, tools, at, who, rule)
+    if isinstance(rule, MonitorRule) and ActionKind.TOOL_CALL in rule.kinds:
+        yield from unseen(view, (tool for tool in tools if fits(rule.tool, tool)), at, who, rule)
 
 
 def _arguments(view: TeamView, tools: set[str], at: At, who: str, rule: MonitorRule) -> Findings:

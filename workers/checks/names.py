@@ -107,3 +107,8 @@ def not_known(word: str, known: Iterable[str]) -> str:
     return (
         f"it looks like {like!r} and is written with other characters: write {like}" if like else nearest(word, known)
     )
+
+
+def or_the_text(fix: str, reference: str) -> str:
+    """The fix for a ``$name`` that is not known: where it is like none that is, a text may be meant."""
+    return fix if fix.startswith("did you mean") else f"{fix}; the text itself is written $${reference}"

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from workers.checks.findings import At, Finding, Findings, Place, TeamView, Weight
-from workers.checks.names import not_known
+from workers.checks.names import not_known, or_the_text
 from workflows.networking.topics import matches
+from workflows.teams.references import references
 from workflows.teams.tree import NetworkNode
 
 
@@ -37,6 +38,14 @@ def _start(place: Place, node: NetworkNode) -> Findings:
     given = "start" in node.model_fields_set
     for index, seed in enumerate(node.start):
         at = (*place.at, "start", str(index)) if given else place.at
+        for below, name in references(seed.payload):
+            if name not in {"goal", "input"}:
+                yield Finding(
+                    (*at, "payload", *below),
+                    f"{place.label} begins with {seed.event_type!r}, which names ${name}, and may name $goal and $input",
+                    or_the_text(not_known(name, ("goal", "input")), name),
+                    Weight.ERROR,
+                )
         listened = any(matches(topic, seed.event_type) for peer in node.peers.values() for topic in peer.subscribes)
         if node.goal_event and matches(node.goal_event, seed.event_type):
             yield Finding(

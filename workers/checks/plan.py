@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from workers.checks.findings import Finding, Findings, Place, TeamView, Weight
 from workflows.planning.graph import problems
-from workflows.teams.references import reference_of
+from workflows.teams.references import references
 from workflows.teams.tree import CallNode, Node, PlanNode
 
 OFFERED = frozenset({"goal", "input", "task", "results", "missing"})
@@ -36,12 +36,14 @@ def _given(place: Place, node: PlanNode) -> Findings:
     """An executor that names a task gets its result only in tasks that come after it."""
     ids = {task.task_id for task in node.tasks}
     for index, task in enumerate(node.tasks):
-        name = reference_of(task.input)
-        if name and name not in {"goal", "input"}:
+        for below, name in references(task.input):
+            if name in {"goal", "input"}:
+                continue
+            where = f" in {'.'.join(below)[:200]}" if below else ""
             yield Finding(
-                (*place.at, "tasks", str(index), "input"),
-                f"the input of the task {task.task_id!r} names ${name}, and may name $goal and $input",
-                "let it come after a task whose result it needs (after)",
+                (*place.at, "tasks", str(index), "input", *below),
+                f"the input of the task {task.task_id!r} names ${name}{where}, and may name $goal and $input",
+                f"let it come after a task whose result it needs (after); the text itself is written $${name}",
                 Weight.ERROR,
             )
         for executor in dict.fromkeys(filter(None, (task.executor, task.fallback))):
@@ -58,7 +60,7 @@ def _given(place: Place, node: PlanNode) -> Findings:
 def _named(node: Node) -> Iterator[str]:
     yield from set(node.needs)
     if isinstance(node, CallNode):
-        yield from {name for value in node.arguments.values() if (name := reference_of(value)) not in {"", *OFFERED}}
+        yield from {name for _, name in references(node.arguments)} - OFFERED
 
 
 def _judged(place: Place, node: PlanNode) -> Findings:

@@ -59,6 +59,11 @@ class Outcome:
         }
 
 
+def so_far(rounds: Rounds) -> JsonValue:
+    """What there is, should the debate fail now; nothing where nobody has a position."""
+    return Outcome(rounds.last.position, "votes").output(rounds) if rounds.last and rounds.last.camps else None
+
+
 async def decide(work: PatternWork[DebateNode], rounds: Rounds) -> Outcome:
     """The position that holds after the last round: the debaters', or that of whoever decides in their place.
 

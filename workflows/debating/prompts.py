@@ -53,6 +53,14 @@ def for_judge(goal: str, last: Round, position: str, minority: Sequence[Vote], h
     )
 
 
+def for_judges(goal: str, position: str) -> Shown:
+    """The same for a nested pattern, which is given the votes."""
+    return bounded(
+        f"{goal}\n\nIt was debated. Position: {position}\n\nAnswer the question from the votes below and their reasons, in"
+        " the sense of this position."
+    )
+
+
 def for_person(goal: str, why: str) -> str:
     """The question, for whoever decides it."""
     return bounded(f"{goal}\n\nThe debate did not decide it: {why}. Which position holds?", longest=4000)

@@ -62,19 +62,23 @@ class Rounds:
 
     @property
     def are_over(self) -> bool:
-        """Whether there is nothing more to argue: they agree, no round is left, or all have heard that nobody knows."""
-        silent = bool(self.last and not self.last.camps and not self._failed)
+        """Whether there is nothing more to argue: they agree, no round is left, nobody knows, or all have failed."""
+        silent = bool(self.last and not self.last.camps and (not self._failed or self._all_failed))
         return self._ended or self.is_agreed or silent or len(self.held) > self._node.rounds
 
     @property
     def _is_cut_short(self) -> bool:
         """Whether the budget ended the round that was just held, or nobody was left to hold it."""
-        return len(self._failed) == len(self._node.debaters) or self._work.frame.account.breached
+        return self._all_failed or self._work.frame.account.breached
+
+    @property
+    def _all_failed(self) -> bool:
+        return len(self._failed) == len(self._node.debaters)
 
     @property
     def failed(self) -> RunResult | None:
         """How the first debater failed, where in the last round all did."""
-        if len(self._failed) < len(self._node.debaters):
+        if not self._all_failed:
             return None
         failure = next(self._failed[name] for name in self._node.debaters)
         return RunResult(status=RunStatus.FAILED, failure=failure)
@@ -93,16 +97,18 @@ class Rounds:
         results = len(self._work.results)
         votes = await self._work.side_by_side(jobs)
         self._work.frame.go_on()
-        self._work.check_budget(self._work.results[results:])
+        self._work.check_budget((f"round {number}", result) for result in self._work.results[results:])
         if self.held and self._failed and self._work.is_late:
             return
-        if self.held and self._failed and self._is_cut_short:
-            why = next(vote.failed for vote in votes if vote.failed)
-            self._work.missing.append(
-                f"the votes of round {number - 1} count, as round {number} was cut short: {why}"[:1000]
-            )
-            self._failed, self._ended = {}, True
-            return
+        if self.last and self._failed and self._is_cut_short:
+            self._ended = True
+            if self.last.camps:
+                why = next(vote.failed for vote in votes if vote.failed)
+                self._work.missing.append(
+                    f"the votes of round {number - 1} count, as round {number} was cut short: {why}"[:1000]
+                )
+                self._failed = {}
+                return
         self._work.missing += [
             f"{vote.debater} gave no vote in round {number}: {vote.failed}"[:1000] for vote in votes if vote.failed
         ]
@@ -139,12 +145,13 @@ class Rounds:
         before = self.last.votes if self.last else ()
         inputs: dict[str, JsonValue] = {"input": given, "round": number, "votes": prompts.as_values(before)}
         key = f"r{number}-{name}"[:64]
+        material = goal if given is None else given
         if not before:
-            return Ask(prompts.for_first_vote(goal, positions), given, inputs, key)
+            return Ask(prompts.for_first_vote(goal, positions), given, inputs, key, material=material)
         thread = next((vote.thread for vote in before if vote.debater == name), None)
         if thread:
             return Ask(prompts.for_next_vote(before), None, inputs, key, thread=thread)
-        return Ask(prompts.for_late_vote(goal, positions, before), given, inputs, key)
+        return Ask(prompts.for_late_vote(goal, positions, before), given, inputs, key, material=material)
 
     async def _camps(self, number: int, votes: list[Vote]) -> list[list[int]]:
         """The places of the votes in groups that are for one position."""

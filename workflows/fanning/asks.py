@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fanning.slots import INPUT, Slot, over_goal
     from workflows.part_asks import Ask
     from workflows.pattern_work import PatternWork
+    from workflows.phases import PhaseClock
     from workflows.teams.references import declared
     from workflows.teams.tree import FanOutNode
 
@@ -33,6 +34,9 @@ class Asks:
         end = earliest(work.deadline, after(work.frame.started_at, work.node.branch_seconds))
         self.end: float = math.inf if end is None else end
         """Workflow time at which every branch has to have ended."""
+        clock = PhaseClock.sharing(work.frame.started_at, work.deadline)
+        self._people_until = clock.workers if work.node.reducer else None
+        """So that the reducer keeps its time."""
 
     def is_batch(self, job: Job) -> bool:
         """Whether a step fills several slots."""
@@ -40,6 +44,9 @@ class Asks:
 
     def of(self, job: Job, slots: Sequence[Slot]) -> Ask:
         """What a step is to do for these slots of its own."""
+        return replace(self._of(job, slots), person_until=self._people_until)
+
+    def _of(self, job: Job, slots: Sequence[Slot]) -> Ask:
         # As with a supervisor's phases: whoever bounds the time of a part does not wait for a call to end.
         punctual = self._node.branch_seconds is not None
         if self.is_batch(job):

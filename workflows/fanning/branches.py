@@ -57,6 +57,7 @@ class Branches:
         """Steps that failed and were put to a person: they hold no place of those at work."""
         self._order = {slot.name: place for place, slot in enumerate(slots)}
         self._lost_steps: list[_Lost] = []
+        self._done_steps: dict[str, RunResult] = {}
         self._closed = False
         """What is at work has no use any more."""
         self._error: Exception | None = None
@@ -94,7 +95,8 @@ class Branches:
         stop_if_requested()
         if self._error:
             raise self._error
-        self._work.check_budget(lost.result for lost in self._failed)
+        failed = [(lost.step, lost.result) for lost in self._failed]
+        self._work.check_budget([*failed, *self._done_steps.items()])
         for job in self._waiting:
             self._lose(job.slots, f"it was not begun, as {NO_TIME if self._is_late else self._why}")
         if self.outcome.races:
@@ -185,7 +187,9 @@ class Branches:
             else:
                 self._failed_for_good(_Lost(job, step, ask, result), slots)
                 self._put_to_person(self._lost_steps[-1])
-        elif result.status is RunStatus.PARTIAL and result.output is None:
+            return ()
+        self._done_steps[step] = result
+        if result.status is RunStatus.PARTIAL and result.output is None:
             self._lose(slots, "it was left out")
         elif self._asks.is_batch(job):
             found, remarks = items_of(result.output, slots, self._asks.unfit)

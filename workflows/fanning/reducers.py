@@ -56,7 +56,7 @@ def unfit(reduce: Reduce, by: str | None, output: JsonValue) -> str:
             return "its answer is neither an object nor a list, so it cannot be merged"
         case "vote" if by is None and output is None:
             return "its answer is null, which is no vote"
-        case "vote" if by and (not isinstance(output, dict) or output.get(by) is None):
+        case "vote" if by and (not isinstance(output, dict) or by not in output):
             return f"its answer has no {by!r} to be counted"
         case "rank" if _number(output, by) is None:
             return f"its answer has no number {by or SCORE!r} to be ranked by"
@@ -149,7 +149,7 @@ def voted(answers: Sequence[Answer], by: str | None = None) -> Reduced:
         "tally": listed,
     }
     if len(tied) < 2:
-        return Reduced(output)
+        return Reduced(output, unused={} if cast else {answer.branch: "it gave no vote" for answer in answers})
     values = ", ".join(_short(value) for value in tied[:8])
     return Reduced(output, (f"the vote is tied between {values}: the first in the order of branches stands",), {}, tied)
 
@@ -206,9 +206,9 @@ def _value(output: JsonValue, by: str | None) -> JsonValue:
 def _number(output: JsonValue, by: str | None) -> float | None:
     """What an answer is ranked by: a property of it, or the answer itself where none is named."""
     value = output.get(by or SCORE) if isinstance(output, dict) else output if by is None else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    return value if isinstance(value, int) or math.isfinite(value) else None
 
 
 def _ballot(value: JsonValue) -> str:

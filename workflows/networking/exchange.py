@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.networking.memory import EventRecord, Letter, NetworkMemory, Told, Turn, Waiting
     from workflows.networking.topics import DERIVED, derived, in_order, listeners, matches
     from workflows.networking.waits import circle
+    from workflows.teams.references import filled
     from workflows.teams.tree import NetworkNode
 
 QUESTION = "question"
@@ -36,15 +37,16 @@ class Exchange:
         """Begin, or go on from where it stood before it continued as new."""
         self.node = node
         self.memory = NetworkMemory() if memory is None else NetworkMemory.model_validate(memory)
+        self._unended: list[tuple[str, Turn]] = []
         boxes = self.memory.mailboxes.values()
         self._waiting = sum(_rank(turn) == _EVENT for box in boxes for turn in box)
 
     def begin(self, goal: str, given: JsonValue, path: str, now: float) -> None:
         """Send the events that the network begins with."""
-        stands_for: dict[str, JsonValue] = {"$goal": goal, "$input": given}
+        stands_for: dict[str, JsonValue] = {"goal": goal, "input": given}
         had: dict[str, int] = {}
         for number, seed in enumerate(self.node.start, 1):
-            payload = stands_for.get(seed.payload, seed.payload) if isinstance(seed.payload, str) else seed.payload
+            payload = filled(seed.payload, stands_for)
             event = Event(
                 event_id=f"{DERIVED}{number}", event_type=seed.event_type, task_id=path, agent_id=self.node.name,
                 payload=payload, timestamp=now, to=seed.to,
@@ -128,6 +130,22 @@ class Exchange:
     def give_back(self, peer: str, turn: Turn) -> None:
         """A turn that came to nothing as the time was over: it is left to be done."""
         self._put(peer, turn)
+
+    def leave(self, peer: str, turn: Turn) -> None:
+        """A turn that was begun and never ended."""
+        self._unended.append((peer, turn))
+
+    def close(self) -> list[EventRecord]:
+        """Say of what was sent and not worked on by all who got it that it stays so; these events, as they were sent."""
+        box = [(peer, turn) for peer, turns in self.memory.mailboxes.items() for turn in turns]
+        asking = [(peer, waiting.turn) for peer, waiting in self.memory.waiting.items()]
+        for peer, turn in (*self._unended, *asking, *box):
+            record = self.memory.events[turn.letter.event_id]
+            record.left_with += [] if peer in record.left_with else [peer]
+        for record in self.memory.events.values():
+            if record.outcome is EventOutcome.WAITING:
+                record.outcome = EventOutcome.UNFINISHED
+        return [record for record in self.memory.events.values() if record.outcome is EventOutcome.UNFINISHED]
 
     def _refused(self, peer: str, turn: Turn, asked: str) -> str:
         """Why a question is not asked; empty: it is."""

@@ -76,6 +76,8 @@ class EventRecord(BaseModel):
     duplicates: int = 0
     left: int = 0
     """Peers that have not ended their work on it."""
+    left_with: list[Name] = []
+    """Who they are, once the network has ended."""
 
     def report(self, network: str) -> EventReport:
         """The event as a result lists it."""
@@ -83,6 +85,7 @@ class EventRecord(BaseModel):
         return EventReport(
             network=network,
             handled_by=tuple(self.handled_by),
+            left_with=tuple(self.left_with),
             duplicates=self.duplicates,
             outcome=self.outcome,
             **known,

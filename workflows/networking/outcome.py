@@ -1,5 +1,7 @@
 """What a network comes to: its output, what of it is missing, and what ended it too early."""
 
+from collections import Counter
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -9,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import LimitExceeded, OstinatoError
     from workflows.networking import prompts
     from workflows.networking.exchange import MAX_BYTES, Exchange
+    from workflows.networking.memory import EventRecord
     from workflows.part_asks import Ask
     from workflows.pattern_work import PatternWork
     from workflows.teams.tree import NetworkNode
@@ -23,6 +26,7 @@ async def output_of(work: PatternWork[NetworkNode], exchange: Exchange) -> JsonV
         PartFailed: the node that makes the result failed.
     """
     node, goal, loose = work.node, exchange.goal, exchange.undelivered
+    unfinished = exchange.close()
     if goal is None:
         for limit in _limits(work, exchange):
             if node.at_limit == "fail":
@@ -31,6 +35,8 @@ async def output_of(work: PatternWork[NetworkNode], exchange: Exchange) -> JsonV
             work.frame.decide(str(limit))
     else:
         work.frame.decide(f"{goal.event_type} of {goal.agent_id} ended the network")
+        if unfinished:
+            work.frame.decide(f"{_events(len(unfinished))} not worked on: {_who_had(unfinished)}")
     output: JsonValue = goal.payload if goal else [event.payload for event in loose]
     if loose and goal:
         named = ", ".join(dict.fromkeys(event.event_type for event in loose))
@@ -98,6 +104,12 @@ def _limits(work: PatternWork[NetworkNode], exchange: Exchange) -> list[Ostinato
             )
         )
     return found
+
+
+def _who_had(records: list[EventRecord]) -> str:
+    """Events by their types, and who had them."""
+    had = Counter((record.event.event_type, ", ".join(record.left_with)) for record in records)
+    return "; ".join(f"{count} {name} with {peers}" for (name, peers), count in had.items())
 
 
 def _events(count: int) -> str:

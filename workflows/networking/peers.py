@@ -97,6 +97,7 @@ class Peers:
             if work.is_late and result.failure and result.failure.kind is FailureKind.DEADLINE_EXCEEDED:
                 exchange.give_back(peer, turn)
                 return
+            exchange.leave(peer, turn)
             raise PartFailed(result)
         step, now, output = work.frame.step(_step(peer, turn, exchange)).path, workflow.time(), result.output
         turn = turn.model_copy(update={"thread": result.thread, "told": None})
@@ -111,6 +112,7 @@ class Peers:
     async def _leave(self) -> None:
         """End what is still under way: it has no use any more. What it has used is in the results."""
         for peer, task in self._at_work.items():
+            self._exchange.leave(peer, self._turns[peer])
             about = self._exchange.event(self._turns[peer])
             self._work.frame.decide(f"{peer} was ended in its work on {about.event_type} {about.event_id}")
             task.cancel()

@@ -49,6 +49,7 @@ async def _work(frame: Frame) -> RunResult:
         held = {
             "done": tuple(report for report in frame.done if not report.earlier),
             "decisions": tuple(frame.decisions),
+            "unlisted": dict(frame.unlisted),
             "budget": frame.budget_asked(),
             "beside": together(frame.beside, status=RunStatus.COMPLETE) if frame.beside else None,
         }

@@ -18,9 +18,9 @@ too, as ``minority``), each round in short, and ``agreement``, ``votes`` (the mo
 ``person``, or ``fallback`` where something stood in for a person who said nothing.
 
 Bounds: ``rounds``, ``seconds``, and the limits of every debater. On failure: a debater that failed abstains in that round, and
-the result is partial and names it; its fallback may vote in its place. Where all abstain of themselves, no further round is
-held. Where all abstain, fewer than ``quorum`` vote, or more than ``max_disagreement`` are against the strongest position,
-``escalate`` decides; without a decision the debate fails: as its debaters did where all failed, with ``contract_violated``
+the result is partial and names it; its fallback may vote in its place. Where all abstain of themselves, or all fail, no further
+round is held. Where all abstain, fewer than ``quorum`` vote, or more than ``max_disagreement`` are against the strongest
+position, ``escalate`` decides; without a decision the debate fails: as its debaters did where all failed, with ``contract_violated``
 where nobody has a position, else with ``limit_exceeded``; a person's no fails it with ``not_allowed``. Where its time runs out
 before a later round has ended, the votes of the one before it count, and the result is partial. Where nobody knows what a
 debater has done, ``escalate`` is asked for its vote; without one the debate fails with ``outcome_unknown``. A failed judge
@@ -36,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
 
     from workflows.contracts import RunInput, RunResult
     from workflows.debating import prompts
-    from workflows.debating.outcome import Outcome, decide, keep_minority
+    from workflows.debating.outcome import Outcome, decide, keep_minority, so_far
     from workflows.debating.rounds import Rounds
     from workflows.part_asks import Ask
     from workflows.pattern_work import PatternWork, carry_out
@@ -59,10 +59,10 @@ class DebateWorkflow:
 
 async def _work(work: PatternWork[DebateNode]) -> JsonValue:
     rounds, node = Rounds(work), work.node
+    work.so_far = so_far(rounds)
     while not rounds.are_over and not work.is_late:
         await rounds.next()
-        if rounds.last:
-            work.so_far = Outcome(rounds.last.position, "votes").output(rounds)
+        work.so_far = so_far(rounds)
         if not rounds.are_over:
             work.continue_if_long(rounds.memory)
     outcome = await decide(work, rounds)
@@ -84,4 +84,6 @@ def _for_judge(work: PatternWork[DebateNode], rounds: Rounds, outcome: Outcome) 
         "minority": prompts.as_values(minority),
     }
     prompt = prompts.for_judge(work.goal, last, outcome.position, minority, outcome.told)
-    return Ask(prompt, work.given, inputs, goal=prompt)
+    aim = prompts.for_judges(work.goal, outcome.position)
+    material = {name: inputs[name] for name in ("input", "position", "votes", "minority")}
+    return Ask(prompt, work.given, inputs, goal=aim, material=material)

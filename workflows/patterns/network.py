@@ -58,5 +58,6 @@ async def _work(work: PatternWork[NetworkNode]) -> JsonValue:
     finally:
         if work.so_far is None:
             work.so_far = [event.payload for event in exchange.undelivered]
+        exchange.close()
         work.frame.note_events(work.frame.events_now())
         work.frame.events_now = tuple

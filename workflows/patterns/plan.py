@@ -14,8 +14,8 @@ what the last one found (a supervisor with rounds).
 The graph is the team's (``tasks``: checked before a run is admitted) or a planner's (checked before its first task). An
 executor is told its own task and the results that it names, nothing else. Bounds: ``max_tasks``, ``replans``,
 ``max_parallel``, time, and the limits of every node. On failure: a task's fallback executor is told why, then the person
-of ``escalate`` does it; else the tasks that wait for it are left out, or run without it as they say, and the result is
-partial and names all of them. The plan fails where no output came to anything, where the planner makes no graph that can
+of ``escalate`` does it, who holds no place of those at work, and leaves a synthesis its time; else the tasks that wait for
+it are left out, or run without it as they say, and the result is partial and names all of them. The plan fails where no output came to anything, where the planner makes no graph that can
 be carried out, where the synthesis fails, and where its own budget gives out (unless ``on_breach`` says ``partial``).
 Messages: none. History: what its tasks take; it continues as new between tasks, never in one.
 """

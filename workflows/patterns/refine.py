@@ -12,12 +12,12 @@ can check the answer (an agent with checks in its contract costs less), or where
 
 The problems go back on the writer's own conversation; after a shift (temperature, persona, tier) a new one begins with the
 last draft and its problems. Bounds: ``iterations``, ``seconds``, and the limits of both. On failure: a writer or an editor
-that failed for good, and for whom nobody of ``escalate`` answers, fails the run, unless the time was over: then, as after
-the last iteration, ``escalate`` decides (approve, edit, answer; a no fails the run), else the best draft is a partial result,
-or the run fails with ``limit_exceeded`` (``at_cap``). A draft whose editor was left out (``critical: false``, ``skip``) is not
-judged: it ranks below all others, and nothing more is written, as nobody said what to change. So it ends too where the writer
-was left out, or is stuck and has no shift left. A comparison that fails counts only what is the same to the letter. Messages:
-none. History: what its steps take, 6 events a comparison from the third draft on; continues as new between two iterations.
+that failed for good, and for whom nobody of ``escalate`` answers, fails the run, unless the time was over. After the last
+iteration ``escalate`` decides (approve, edit, answer; a no fails the run); without one, and where the time was over so that
+nobody can be asked, the best draft is a partial result, or the run fails with ``limit_exceeded`` (``at_cap``). A draft whose
+editor was left out (``critical: false``, ``skip``) is not judged: it ranks below all others, and nothing more is written, as
+nobody said what to change. So it ends too where the writer was left out, or is stuck and has no shift left. A comparison that
+fails counts only what is the same to the letter. Messages: none. History: what its steps take, 6 events a comparison from the third draft on; continues as new between two iterations.
 """
 
 from temporalio import workflow

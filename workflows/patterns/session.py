@@ -10,7 +10,8 @@ Use it where a person goes on asking. Not where the work is known in advance: a 
 
 Bounds: ``SessionSettings`` for the whole, the agent's limits for each message. On failure: the reply says so, and the
 next message goes on from the last good version of the conversation; the workflow itself fails only where the session
-cannot begin. Messages: update ``send`` (its id is the message's id; answered once, and the same id gets the same answer
+cannot begin, is stopped, or is halted by a policy. Then the effects of the message under way are compensated; what was
+answered stands. Messages: update ``send`` (its id is the message's id; answered once, and the same id gets the same answer
 over every continue-as-new), signal ``end``. History: 4 events and a timer's 2 for a message, 6 a model or tool call;
 continues as new between messages when long, and only when nobody waits for an answer.
 """
@@ -23,6 +24,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.compensation import keep_standing
     from workflows.contracts import AgentState, RunResult, RunStatus, Task
     from workflows.failures import failure_of, stop_if_requested
     from workflows.frame import Frame
@@ -62,7 +64,7 @@ class SessionWorkflow:
             result = await to_its_end(run, self._answer_all)
         except (Exception, asyncio.CancelledError) as error:
             why = f"it failed: {error.message}" if isinstance(error, ApplicationError) else "the session was stopped"
-            await self._let_go(why)
+            await self._let_go(self._book.halted or why)
             raise
         await self._let_go(self._book.ended)
         return result
@@ -102,11 +104,11 @@ class SessionWorkflow:
         if run.session:
             before = AgentState(usage=run.session.usage, turns=run.session.number)
             self._board.show(Row(path="earlier messages", agent=agent, status="answered", state=before))
-        while book.queue or not book.ended:
+        while not frame.halted and (book.queue or not book.ended):
             if book.queue:
-                await self._answer(book.queue[0])
+                await self._answer(frame, book.queue[0])
                 stop_if_requested()  # it may have been answered in spite of it
-                await self._continue_when_long()
+                await self._continue_when_long(frame)
             else:
                 await self._wait()
         return book.result()
@@ -119,22 +121,31 @@ class SessionWorkflow:
         except TimeoutError:
             book.close_when_over(workflow.time())
 
-    async def _answer(self, waiting: Waiting) -> None:
+    async def _answer(self, frame: Frame, waiting: Waiting) -> None:
         book = self._book
         path = message_path(self._agent, book.number + 1)
-        run = book.run_of_message()
         task = Task(prompt=waiting.text, thread=book.thread)
+        own = replace(Frame.of(book.run_of_message()), board=self._board, run_judge=frame.run_judge)
         try:
-            step = StepContext(replace(Frame.of(run), board=self._board), path)
-            result = await run_node(step, AgentNode(agent=self._agent), task)
+            result = await run_node(StepContext(own, path), AgentNode(agent=self._agent), task)
         except Exception as error:
             stop_if_requested()
             result = RunResult(status=RunStatus.FAILED, failure=failure_of(error, agent=self._agent, step=path))
+        finally:
+            if workflow.in_workflow():  # not thrown away by a worker
+                frame.note(decisions=own.decisions, done=own.done)
+                frame.unlisted += own.unlisted
         book.active_at = workflow.time()
         book.settle(waiting, result, self._agent)
+        if own.halted:
+            book.halted = f"it was halted: {own.halted.message}"
+            book.ended = book.halted
+            frame.halt(own.halted)
+        else:
+            book.unlisted_effects += keep_standing(frame)
         book.close_when_over(workflow.time())
 
-    async def _continue_when_long(self) -> None:
+    async def _continue_when_long(self, frame: Frame) -> None:
         """Continue as new where the history is long and nobody waits for an answer: an update ends where it began."""
         book = self._book
         if not self._is_long(1) or book.queue or book.ended:
@@ -144,7 +155,8 @@ class SessionWorkflow:
             return
         state = book.state()
         # ``state`` says to everything else that this is no beginning.
-        again = {"session": state, "state": AgentState(thread=state.thread, usage=state.usage)}
+        held = {"decisions": tuple(frame.decisions), "unlisted": dict(frame.unlisted), "done": tuple(frame.done)}
+        again = {"session": state, "state": AgentState(thread=state.thread, usage=state.usage, **held)}
         workflow.continue_as_new(book.run.model_copy(update=again))
 
     def _is_long(self, times: int) -> bool:

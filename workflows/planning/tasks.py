@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -17,10 +18,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fallbacks import is_unknown
     from workflows.part_asks import Ask, PartFailed
     from workflows.pattern_work import PatternWork
+    from workflows.phases import PhaseClock
     from workflows.planning import prompts
     from workflows.planning.judging import judged
     from workflows.teams.kinds.plan import PlanTask
-    from workflows.teams.references import reference_of
+    from workflows.teams.references import filled
     from workflows.teams.tree import PlanNode
 
 
@@ -31,6 +33,16 @@ class Ended(BaseModel):
     """Why nothing came of it; empty: it is done."""
     failure: FailureDetail | None = None
     """Of one that was tried and failed."""
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """A task that failed for good: its last attempt, and what that was to do."""
+
+    place: str
+    step: str
+    ask: Ask
+    result: RunResult
 
 
 class Memory(BaseModel):
@@ -45,14 +57,18 @@ class Tasks:
 
     def __init__(self, work: PatternWork[PlanNode], tasks: Sequence[PlanTask], ended: dict[str, Ended]) -> None:
         self._work, self.tasks, self.ended = work, tasks, ended
-        self._results: list[RunResult] = []
+        self._results: dict[str, RunResult] = {}
         self._over: dict[str, asyncio.Event] = {}
         self._gate = asyncio.Semaphore(work.node.max_parallel)
         self._begun = 0
         """Tasks of this execution."""
+        clock = PhaseClock.sharing(work.frame.started_at, work.deadline)
+        self._people_until = clock.workers if work.node.synthesis else None
+        """So that the synthesis keeps its time."""
         values = work.frame.state.values
         self.outputs: dict[str, JsonValue] = {name: values.get(name) for name, one in ended.items() if not one.reason}
         """What came of each task that is done, by its id."""
+        self._keep()
 
     @property
     def left(self) -> list[PlanTask]:
@@ -96,9 +112,10 @@ class Tasks:
         self._over = {task.task_id: asyncio.Event() for task in left}
         jobs = [partial(self._one, task) for task in left]
         await self._work.side_by_side(jobs)
-        self._work.check_budget(self._results)
+        self._work.check_budget(self._results.items())
 
     async def _one(self, task: PlanTask) -> None:
+        """Bring a task to its end. Who waits for a person holds no place of those at work."""
         work = self._work
         try:
             for before in task.after:
@@ -110,18 +127,23 @@ class Tasks:
                     return
                 self._begun += 1
                 work.frame.pending = tuple(other.task_id for other in self.left if other is not task)
-                self.ended[task.task_id] = ended = await self._do(task)
+                done = await self._do(task)
+            ended = done if isinstance(done, Ended) else self._noted(task, await self._put_to_person(done))
+            self.ended[task.task_id] = ended
             if ended.reason:
                 work.missing.append(_line(task, ended))
                 work.frame.decide(f"{task.task_id} came to nothing: {ended.reason}")
-            work.so_far = {
-                other.task_id: self.outputs[other.task_id] for other in self.tasks if other.task_id in self.outputs
-            }
+            self._keep()
         finally:
             self._over[task.task_id].set()
 
-    async def _do(self, task: PlanTask) -> Ended:
-        """Do a task that is ready."""
+    def _keep(self) -> None:
+        """What there is, should the plan fail now."""
+        done = {task.task_id: self.outputs[task.task_id] for task in self.tasks if task.task_id in self.outputs}
+        self._work.so_far = done or None
+
+    async def _do(self, task: PlanTask) -> Ended | _Lost:
+        """Do a task that is ready; what nobody of the team could do is for a person."""
         work = self._work
         lacking = {name: self.ended[name].reason for name in dict.fromkeys(task.after) if self.ended[name].reason}
         if lacking and task.without == "skip":
@@ -131,8 +153,17 @@ class Tasks:
         if self._unpaid:
             return Ended(reason="the plan's budget gave out before it began")
         result = await self._tried(task, lacking)
+        return result if isinstance(result, _Lost) else self._noted(task, result)
+
+    async def _put_to_person(self, lost: _Lost) -> RunResult:
+        """What a person makes of a task that failed for good; a failed result where nobody is asked, or says no."""
+        work = self._work
+        return work.known(await work.escalated(lost.place, lost.step, lost.ask, lost.result))
+
+    def _noted(self, task: PlanTask, result: RunResult) -> Ended:
+        """What became of a task."""
+        self._results[f"the task {task.task_id}"] = result
         if result.status is RunStatus.FAILED:
-            self._results.append(result)
             return Ended(reason=result.failure.message if result.failure else "it failed", failure=result.failure)
         if result.status is RunStatus.PARTIAL and result.output is None:
             return Ended(reason=next(reversed(result.missing), "it was left out"))
@@ -147,13 +178,13 @@ class Tasks:
     @property
     def _unpaid(self) -> bool:
         try:
-            self._work.check_budget(self._results)
+            self._work.check_budget(self._results.items())
         except PartFailed:
             return True
         return False
 
-    async def _tried(self, task: PlanTask, lacking: dict[str, str]) -> RunResult:
-        """What its executor made of a task, else its fallback, else a person; committed where it is done."""
+    async def _tried(self, task: PlanTask, lacking: dict[str, str]) -> RunResult | _Lost:
+        """What its executor made of a task, else its fallback; committed where it is done."""
         work, why = self._work, ""
         executors = (task.executor, task.fallback) if task.fallback else (task.executor,)
         for number, executor in enumerate(executors, 1):
@@ -168,15 +199,13 @@ class Tasks:
             if number == len(executors) or work.is_late or _is_final(result) or is_unknown(result):
                 break
             work.frame.decide(f"{task.task_id} failed with {executor}, {task.fallback} does it: {why}")
-        return work.known(await work.escalated(place, step, ask, result))
+        return _Lost(place, step, ask, result)
 
     def _ask(self, task: PlanTask, executor: str, lacking: dict[str, str], why: str) -> Ask:
         """What an executor is told and may name: its own task, and what came of those that this one comes after."""
         work = self._work
         results = {name: self.outputs.get(name) for name in task.after if name not in lacking}
-        own = task.input
-        if (name := reference_of(own)) in {"goal", "input"}:
-            own = work.goal if name == "goal" else work.given
+        own = filled(task.input, {"goal": work.goal, "input": work.given})
         given: JsonValue = own if own is not None else (results or None)
         if own is not None and results:
             given = {"input": own, "results": results}
@@ -194,6 +223,7 @@ class Tasks:
             inputs={**by_id, **offered},
             key=task.task_id,
             seconds=work.node.executors[executor].timeout_seconds,
+            person_until=self._people_until,
             reasons=(why,) if why else (),
             commits=False,
         )

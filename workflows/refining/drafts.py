@@ -130,11 +130,13 @@ class Drafts:
             "criteria": list(criteria),
             "iteration": number,
         }
+        material = goal if given is None else given
         if last is None:
-            return Ask(prompts.for_writer(goal, criteria), given, inputs)
+            return Ask(prompts.for_writer(goal, criteria), given, inputs, material=material)
         if last.thread and last.by == self.shift:
             return Ask(prompts.for_same_writer(last.problems), None, inputs, thread=last.thread)
-        return Ask(prompts.for_another_writer(goal, criteria, last.value, last.problems), given, inputs)
+        prompt = prompts.for_another_writer(goal, criteria, last.value, last.problems)
+        return Ask(prompt, given, inputs, material=material)
 
     def _goes_on(self, result: RunResult) -> ThreadRef | None:
         """The conversation of whoever will be asked again: not that of a stand-in, nor one inside a nested pattern."""
@@ -150,7 +152,8 @@ class Drafts:
             "criteria": list(criteria),
             "iteration": draft.number,
         }
-        ask = Ask(prompts.for_editor(goal, criteria, draft.value), given, inputs)
+        prompt, aim = prompts.for_editor(goal, criteria, draft.value), prompts.for_editors(goal, criteria)
+        ask = Ask(prompt, given, inputs, goal=aim, material=draft.value)
         result = await self._run("editor", f"review-{draft.number}", ask)
         try:
             said = Judgement.model_validate(result.output)

@@ -31,12 +31,16 @@ def for_same_writer(problems: Sequence[str]) -> str:
 
 def for_editor(goal: str, criteria: Sequence[str], draft: JsonValue) -> str:
     """A draft, for somebody who did not write it."""
-    wanted = _listed("Criteria", criteria) or "It has to do what was asked, and to do it well."
     judged = _shown(draft)
+    return bounded(f"{for_editors(goal, criteria)}\n\nDraft:\n{judged}", judged)
+
+
+def for_editors(goal: str, criteria: Sequence[str]) -> str:
+    """The same for a nested pattern, which is given the draft."""
+    wanted = _listed("Criteria", criteria) or "It has to do what was asked, and to do it well."
     return bounded(
         "Judge this draft: is it accepted as it is, how good is it, and what has to change? Do not rewrite it.\n\n"
-        f"The task was: {goal}\n\n{wanted}\n\nDraft:\n{judged}",
-        judged,
+        f"The task was: {goal}\n\n{wanted}"
     )
 
 

@@ -41,7 +41,7 @@ async def ask_about(
     """
     try:
         with step.frame.waits():
-            decision = await ask_person(step, _question(step, said, action, index))
+            decision = await ask_person(step, _question(step, spec, said, action, index))
     except DeadlineExceeded as error:
         nobody = HumanDecision(choice=Choice.REJECT, by="nobody", reason=str(error)[:500])
         _note(step, spec, action, nobody)
@@ -54,7 +54,7 @@ async def ask_about(
     return action, None
 
 
-def _question(step: StepContext, said: Said, action: Proposed, index: int) -> HumanTask:
+def _question(step: StepContext, spec: MonitorSpec, said: Said, action: Proposed, index: int) -> HumanTask:
     asked: dict[str, Any] = {"choices": (Choice.APPROVE, Choice.EDIT, Choice.REJECT)}
     match action.kind:
         case ActionKind.TOOL_CALL:
@@ -69,10 +69,16 @@ def _question(step: StepContext, said: Said, action: Proposed, index: int) -> Hu
     return HumanTask(
         key=step.key(f"{action.ordinal}.m{index}"),
         asking=said.asking,
-        reasons=(said.reason,) if said.reason else (),
+        reasons=(_why(spec, said),),
         handoff=step.task.handoff if step.task else None,
         **asked,
     )
+
+
+def _why(spec: MonitorSpec, said: Said) -> str:
+    """Who asks, and why: a reason alone does not say whose it is."""
+    who = f"the monitor {spec.name!r}"
+    return said.reason if who in said.reason else f"{who} asks by {said.rule!r}: {said.reason}"[:1000]
 
 
 def _as_decided(action: Proposed, decision: HumanDecision) -> Proposed:

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus
     from workflows.cutting import cut
     from workflows.failures import stop_if_requested
-    from workflows.reviewing.rules import Proposed, Said, fits_names
+    from workflows.reviewing.rules import NO_TIME, Proposed, Said, fits_names
     from workflows.step_context import StepContext
 
 MAX_JUDGED = 60_000
@@ -46,6 +46,8 @@ async def judged(step: StepContext, spec: MonitorSpec, judge: MonitorJudge, acti
     """
     if action.kind not in judge.on or not fits_names(judge, action):
         return Said()
+    if action.late:
+        return _refused(judge, NO_TIME)
     shown = json.dumps(action.value, ensure_ascii=False, indent=1)
     if len(shown) > MAX_JUDGED:
         return _refused(judge, f"it has {len(shown):,} characters; at most {MAX_JUDGED:,} are judged")

@@ -1,6 +1,7 @@
 """The four places where an action is proposed, each as its monitors see it: a call, a transfer, a handoff, an answer."""
 
 import json
+from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio import workflow
 
@@ -10,16 +11,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.calls import ToolErrorKind, ToolRequest, ToolResponse
     from activities.contracts.grants import GateDecision, Verdict
     from activities.contracts.handoffs import Rejection, RejectionReason
-    from activities.contracts.monitors import ActionKind
+    from activities.contracts.monitors import ActionKind, MonitorSpec
     from activities.contracts.profile import OutputContract
     from activities.errors import HandoffRejected, NotAllowed
+    from activities.grants import same_json
     from workflows.contracts import Task
-    from workflows.reviewing.review import Reviewed, monitors_of, review, was_reviewed
+    from workflows.reviewing.review import Reviewed, monitors_of, review, review_edited, was_reviewed
     from workflows.reviewing.rules import Proposed, read
     from workflows.step_context import StepContext
     from workflows.teams.tree import MonitorNode, Node, node_name
     from workflows.transfers import Transfer
 
+Review = Callable[[StepContext, Proposed, Sequence[MonitorSpec]], Awaitable[Reviewed]]
 OUTPUT = "output"
 """The ordinal of what the monitored node comes to."""
 
@@ -32,9 +35,19 @@ async def reviewed_call(step: StepContext, request: ToolRequest) -> ToolRequest 
         DeadlineExceeded: a person is asked who did not decide in time.
         CancelledError: the run was stopped.
     """
-    monitors = monitors_of(step)
-    if not monitors:
-        return request
+    return await _call(step, request, review) if monitors_of(step) else request
+
+
+async def reviewed_edit(step: StepContext, request: ToolRequest) -> ToolRequest | ToolResponse:
+    """The same for a call with the arguments that a person has given it: rules look at it once more.
+
+    Raises:
+        Halted: a monitor ends the run at this call.
+    """
+    return await _call(step, request, review_edited) if monitors_of(step) else request
+
+
+async def _call(step: StepContext, request: ToolRequest, by: Review) -> ToolRequest | ToolResponse:
     call = request.call
     plan = next((plan for plan in step.run.plans.values() if plan.profile == request.profile), None)
     defaults = plan.defaults.get(call.tool, {}) if plan else {}
@@ -48,12 +61,12 @@ async def reviewed_call(step: StepContext, request: ToolRequest) -> ToolRequest 
         defaults=defaults,
         problem=problem,
     )
-    reviewed = await review(step, action, monitors)
+    reviewed = await by(step, action, monitors_of(step))
     if reviewed.refusal:
         decision = GateDecision(verdict=Verdict.BLOCK, by="monitor", reason=reviewed.refusal.reason)
         text = f"This call was not made: {reviewed.told}"
         return ToolResponse(error=ToolErrorKind.BLOCKED, text=text, decision=decision)
-    if reviewed.value == action.value:
+    if same_json(reviewed.value, action.value):
         return request
     arguments = json.dumps(reviewed.value, ensure_ascii=False)
     return request.model_copy(update={"call": call.model_copy(update={"arguments": arguments})})
@@ -109,6 +122,35 @@ async def review_answer(
         ActionKind.ANSWER, actor_of(step), ordinal, answer, schema=contract.schema_ if contract else {"type": "string"}
     )
     return await review(step, action, monitors_of(step))
+
+
+async def review_unfinished(
+    step: StepContext, text: str, ordinal: str, contract: OutputContract | None, *, late: bool
+) -> Reviewed:
+    """Review what an agent had said when it was ended before it had an answer, as if it were one.
+
+    Under a contract rules look at fields, so it is read as JSON; where it is none, not even whole, they cannot.
+
+    Args:
+        step: the agent's.
+        text: what it had said, the start of it.
+        ordinal: where.
+        contract: of its output.
+        late: whether there is no time left to ask anybody.
+
+    Raises:
+        Halted: a monitor ends the run at it.
+        DeadlineExceeded: a person is asked who did not decide in time.
+        CancelledError: the run was stopped.
+    """
+    value: JsonValue = text
+    monitors, problem = monitors_of(step), ""
+    if contract:
+        value, problem = read(text)
+        if value == text and any(rule.arguments for spec in monitors for rule in spec.rules):
+            problem = "it is not whole, or no JSON"
+    action = Proposed(ActionKind.ANSWER, actor_of(step), ordinal, value, problem=problem, late=late)
+    return await review(step, action, monitors)
 
 
 async def review_output(step: StepContext, node: MonitorNode, output: JsonValue) -> JsonValue:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.grants import Verdict
     from activities.contracts.monitors import ActionKind, MonitorSpec
     from activities.errors import Halted
+    from activities.grants import same_json
     from activities.matching import Effort
     from workflows.contracts import DecisionReport
     from workflows.needs import as_text
@@ -67,7 +68,7 @@ async def review(step: StepContext, action: Proposed, monitors: Sequence[Monitor
         DeadlineExceeded: a person is asked who did not decide in time.
         CancelledError: the run was stopped.
     """
-    looking = [spec for spec in reversed(monitors) if looks_at(spec, action.kind)]
+    looking = _looking(monitors, action)
     if not looking:
         return Reviewed(action.value)
     await given_time(step.frame)
@@ -82,21 +83,42 @@ async def review(step: StepContext, action: Proposed, monitors: Sequence[Monitor
     return _refusal(step, looking, said, action) or await _as_people_say(step, looking, said, action)
 
 
+async def review_edited(step: StepContext, action: Proposed, monitors: Sequence[MonitorSpec]) -> Reviewed:
+    """Hold what a person has made of an action against all rules once more: a yes is no leave to do what a rule refuses.
+
+    Args:
+        step: the step that proposes it.
+        action: as the person wants it.
+        monitors: the outermost first.
+
+    Raises:
+        Halted: a monitor ends the run at this action.
+    """
+    looking = _looking(monitors, action)
+    return await _once_more(step, looking, action) if looking else Reviewed(action.value)
+
+
+def _looking(monitors: Sequence[MonitorSpec], action: Proposed) -> list[MonitorSpec]:
+    """Those that have anything to say to an action of its kind, the innermost first."""
+    return [spec for spec in reversed(monitors) if looks_at(spec, action.kind)]
+
+
 async def _as_people_say(
     step: StepContext, monitors: Sequence[MonitorSpec], said: Sequence[Said], action: Proposed
 ) -> Reviewed:
-    """What comes of an action that nothing refuses: the people of each monitor that asks have to say yes to it.
-
-    A yes is no leave to do what a rule refuses: what they have edited is held against all rules once more.
-    """
+    """What comes of an action that nothing refuses: the people of each monitor that asks have to say yes to it."""
     proposed = action.value
     for index, (spec, one) in enumerate(zip(monitors, said, strict=True)):
         if one.verdict is Verdict.ASK:
             action, no = await ask_about(step, spec, one, action, index)
             if no:
                 return Reviewed(action.value, no, spec)
-    if action.value == proposed:
+    if same_json(action.value, proposed) and not action.problem:
         return Reviewed(action.value)
+    return await _once_more(step, monitors, action)
+
+
+async def _once_more(step: StepContext, monitors: Sequence[MonitorSpec], action: Proposed) -> Reviewed:
     await given_time(step.frame)
     everything, action = _by_all_rules(step, monitors, action)
     again = [one[-1] for one in everything]
@@ -114,7 +136,7 @@ def _by_all_rules(
         one, action = by_rules(spec, action, effort)
         said.append(one)
     step.frame.looked.spend(effort.spent)
-    if action.value != given and (problem := action.misfit):
+    if not same_json(action.value, given) and (problem := action.misfit):
         last = next(one for one in reversed(said) if any(s.verdict is Verdict.EDIT for s in one))
         edit = next(one for one in reversed(last) if one.verdict is Verdict.EDIT)
         if last[-1].verdict not in REFUSED:

@@ -25,6 +25,7 @@ from activities.rules import edited, fits
 
 STRICTNESS = (Verdict.PROCEED, Verdict.EDIT, Verdict.ASK, Verdict.BLOCK, Verdict.HALT)
 """What wins over all before it: nobody is asked for what another monitor refuses."""
+NO_TIME = "there is no time left to ask about it"
 MAX_SHOWN = 200
 """Characters of changed arguments that a decision is reported with."""
 
@@ -49,6 +50,8 @@ class Proposed:
     """Of an answer: what it has to be, however it is edited."""
     problem: str = ""
     """Why it cannot be judged."""
+    late: bool = False
+    """Its step has no time left: nobody can be asked about it, neither a judge nor a person."""
 
     @property
     def fields(self) -> dict[str, JsonValue]:
@@ -135,12 +138,15 @@ def by_rules(spec: MonitorSpec, action: Proposed, effort: Effort) -> tuple[list[
         return [Said(Verdict.BLOCK, "", f"it cannot be judged: {action.problem}")], action
     said = list[Said]()
     for number, rule in enumerate(spec.rules, start=1):
-        name, why = rule.name or f"rule {number}", rule.reason or f"the monitor says {rule.verdict.value}"
+        name = rule.name or f"rule {number}"
+        why = rule.reason or f"the rule {name!r} of the monitor {spec.name!r} says {rule.verdict.value}"
         try:
             if not matches(rule, action, effort):
                 continue
             if rule.verdict is Verdict.PROCEED:
                 return said or [Said(rule=name)], action
+            if rule.verdict is Verdict.ASK and action.late:
+                return [*said, Said(Verdict.BLOCK, name, NO_TIME, rule.correction)], action
             if rule.verdict is not Verdict.EDIT:
                 return [*said, Said(rule.verdict, name, why, rule.correction, rule.asking)], action
             changed, problem = _edited(rule, action, effort)

@@ -38,8 +38,8 @@ async def label_of(work: PatternWork[RouterNode]) -> str:
         PartFailed: the classifier failed, and nobody else is to decide.
         CancelledError: the run was stopped.
     """
-    node, routed = work.node, work.goal if work.given is None else work.given
-    index = first_that_holds(node.rules, routed)
+    node = work.node
+    index = first_that_holds(node.rules, _routed(work))
     if index is not None:
         return _decided(work, node.rules[index].to, f"rule {index + 1} holds")
     found = await _classified(work)
@@ -52,12 +52,18 @@ async def label_of(work: PatternWork[RouterNode]) -> str:
     return await _chosen(work, found)
 
 
+def _routed(work: PatternWork[RouterNode]) -> JsonValue:
+    return work.goal if work.given is None else work.given
+
+
 async def _classified(work: PatternWork[RouterNode]) -> str | Unsure:
     node = work.node
     if node.classifier is None:
         return Unsure("no rule holds" if node.rules else "nothing decides")
     prompt = prompts.for_classifier(work.goal, work.given, node.routes)
-    result = await work.run("classifier", CLASSIFY, Ask(prompt=prompt, given=work.given), escalate=False)
+    result = await work.run(
+        "classifier", CLASSIFY, Ask(prompt=prompt, given=work.given, material=_routed(work)), escalate=False
+    )
     said = result.output
     if result.status is RunStatus.FAILED:
         message = result.failure.message if result.failure else "it failed"

@@ -56,14 +56,16 @@ class Dispatcher:
                 seconds = self._clock.seconds[1]
                 subtask.reason = subtask.reason or f"{whose} time of {seconds:g} s is used up"
                 return
+            if subtask.tried and subtask.tried[-1] != worker_type:
+                before = f"{subtask.tried[-1]} failed: {subtask.reason}"
+                self._work.frame.decide(f"{subtask.subtask_id} is re-routed to {worker_type}, {before}")
             number = len(subtask.tries) + 1
             step = subtask.subtask_id if number == 1 else f"{subtask.subtask_id}/{number}"
             result = await self._work.attempt(self._place(worker_type), step, self._ask(subtask, worker_type))
             if result.status is not RunStatus.FAILED:
                 subtask.done(worker_type, result)
                 return
-            subtask.tries.append(result)
-            subtask.reason = result.failure.message if result.failure else "it failed"
+            subtask.failed(worker_type, result)
             if result.effects:
                 subtask.reason += " (it has had effects, so it was not tried again)"
                 return
@@ -80,9 +82,10 @@ class Dispatcher:
         if person is None:
             self._work.known(failed)
             return
-        reasons = (subtask.reason[:1000],) if failed.effects else ()
-        ask = replace(self._ask(subtask, subtask.spec.type), reasons=reasons)
-        said = await self._work.escalated(self._place(subtask.spec.type), subtask.subtask_id, ask, failed)
+        worker_type = subtask.tried[-1]  # the last one that had it, and not the first
+        effects = ("it has had effects, so it was not tried again",) if failed.effects else ()
+        ask = replace(self._ask(subtask, worker_type), reasons=(*subtask.attempts(), *effects))
+        said = await self._work.escalated(self._place(worker_type), subtask.subtask_id, ask, failed)
         self._work.known(said)
         if said.status is RunStatus.FAILED:
             subtask.refused(failed, said)

@@ -9,8 +9,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.failures import FailureKind
-    from activities.errors import ConfigurationInvalid, LimitExceeded
+    from activities.errors import ConfigurationInvalid
     from workflows.contracts import RunResult
     from workflows.part_asks import Ask, PartFailed
     from workflows.pattern_work import PatternWork
@@ -63,21 +62,9 @@ class Lead:
         """Refuse to go on where this node's own budget gave out, and is to fail then. A worker's own limits are not meant.
 
         Raises:
-            PartFailed: with the failure of a subtask that the budget did not pay.
-            LimitExceeded: it did not pay all of one.
+            PartFailed: with the failure of a subtask that the budget did not pay, or not all of.
         """
-        account, budget = self.work.frame.account, self.work.node.budget
-        if not account.breached or budget is None or budget.on_breach != "fail":
-            return
-        for subtask in subtasks:
-            last = subtask.tries[-1] if subtask.tries else None
-            if last and last.failure and not subtask.done_by and last.failure.kind is FailureKind.LIMIT_EXCEEDED:
-                raise PartFailed(last)
-            if last and last.short == account.owner:
-                raise LimitExceeded(
-                    f"the budget of {account.owner} did not pay all of the subtask {subtask.subtask_id}",
-                    fix="raise it, give it less to do, or let it end with what is there (on_breach: partial)",
-                )
+        self.work.check_budget((f"the subtask {one.subtask_id}", one.tries[-1]) for one in subtasks if one.tries)
 
 
 @contextmanager

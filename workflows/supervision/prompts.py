@@ -83,7 +83,11 @@ def whole_again(
     problems: Sequence[str],
 ) -> Shown:
     """A correction for somebody who does not remember the draft: all that there is to know."""
-    prompt = for_synthesis(goal, results, missing, MAX_SHOWN // 2)
+    return again(for_synthesis(goal, results, missing, MAX_SHOWN // 2), draft, problems)
+
+
+def again(prompt: str, draft: JsonValue, problems: Sequence[str]) -> Shown:
+    """The same once more, with the draft that cannot be used as it is."""
     before = cut(_json(draft), MAX_SHOWN // 2, "the draft")
     return bounded(f"{prompt}\n\nAn earlier answer:\n{before}\n\n{for_correction(problems)}", prompt, before)
 
@@ -97,6 +101,11 @@ def for_review(goal: str, draft: JsonValue) -> Shown:
     """A draft, for somebody who did not write it."""
     aim, written = _goal(goal), cut(_json(draft), MAX_SHOWN, "the draft")
     return bounded(f"Review this draft.\n\nThe goal: {aim}\n\nThe draft:\n{written}", aim, written)
+
+
+def for_reviewers(goal: str) -> Shown:
+    """The same for a nested pattern, which is given the draft."""
+    return bounded(f"Review the draft below.\n\nThe goal: {_goal(goal)}")
 
 
 def _goal(goal: str) -> Shown:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from temporalio import workflow
 
@@ -24,11 +25,29 @@ class Subtask:
     """The worker type that did it, or the person who was asked; empty where it was given up."""
     reason: str = ""
     """Why it was given up."""
+    tried: list[str] = field(default_factory=list)
+    """The worker types that failed of it, attempt by attempt."""
 
     @property
     def output(self) -> JsonValue:
         """What came of it."""
         return self.tries[-1].output if self.done_by else None
+
+    def failed(self, worker_type: str, result: RunResult) -> None:
+        """Note an attempt that failed."""
+        self.tries.append(result)
+        self.tried.append(worker_type)
+        self.reason = result.failure.message if result.failure else "it failed"
+
+    def attempts(self) -> tuple[str, ...]:
+        """What came of all attempts but the last one, and who got it then, a sentence each."""
+        lines: list[str] = []
+        for number, (before, worker_type) in enumerate(pairwise(self.tried), 1):
+            failure = self.tries[number - 1].failure
+            lines.append(f"attempt {number}, {before}: {failure.message if failure else 'it failed'}"[:1000])
+            if before != worker_type:
+                lines.append(f"it was re-routed to {worker_type} then")
+        return tuple(lines)
 
     def done(self, by: str, result: RunResult) -> None:
         """Note that it is done."""

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import RunResult, RunStatus
     from workflows.failures import failure_of
     from workflows.part_asks import PartFailed
+    from workflows.planning.prompts import for_synthesis
     from workflows.supervision import prompts
     from workflows.supervision.lead import Lead
     from workflows.supervision.subtasks import Subtask
@@ -65,7 +66,8 @@ class Verification:
         }
         reports = [subtask.report() for subtask in subtasks]
         first = prompts.for_synthesis(self._work.goal, reports, missing)
-        ask = self._lead.ask(first, self._clock.synthesis, inputs=inputs)
+        aim = for_synthesis(self._work.goal, missing)  # of a nested pattern, which is given the results
+        ask = self._lead.ask(first, self._clock.synthesis, inputs=inputs, goal=aim, material=results)
         number = 0
         while True:
             number += 1
@@ -90,7 +92,10 @@ class Verification:
             thread = draft.thread if isinstance(self._node.synthesis, AgentNode) else None
             if thread is None:  # nobody remembers what it is about
                 correction = prompts.whole_again(self._work.goal, reports, missing, draft.output, decision.problems)
-            ask = self._lead.ask(correction, self._clock.synthesis, inputs=inputs, thread=thread)
+            again = prompts.again(aim, draft.output, decision.problems)
+            ask = self._lead.ask(
+                correction, self._clock.synthesis, inputs=inputs, goal=again, material=results, thread=thread
+            )
 
     async def _decide(self, number: int, inputs: Values) -> tuple[GateDecision, RunResult | None]:
         """What the gate says; where it failed or says nothing that can be used, its failed result too."""
@@ -110,7 +115,8 @@ class Verification:
             return GateDecision(accepted=False), self._failed(step, unread)
 
     async def _review(self, number: int, inputs: Values) -> JsonValue:
-        ask = self._lead.ask(prompts.for_review(self._work.goal, inputs["draft"]), self._clock.synthesis, inputs=inputs)
+        prompt, aim = prompts.for_review(self._work.goal, inputs["draft"]), prompts.for_reviewers(self._work.goal)
+        ask = self._lead.ask(prompt, self._clock.synthesis, inputs=inputs, goal=aim, material=inputs["draft"])
         said = await self._work.run(self._lead.place("review"), f"review-{number}", ask, escalate=False)
         if said.status is RunStatus.FAILED:
             # The gate decides without it, and the result says that nobody else has looked.

@@ -29,7 +29,10 @@ def _of(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
 def _own(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
     match node:
         case AgentNode():
-            return sum(_agent(team, name, judge) for name in owners(team, node.agent) if name in team.agents)
+            short = node.budget is not None and node.budget.on_breach == "partial"
+            return sum(
+                _agent(team, name, judge, short=short) for name in owners(team, node.agent) if name in team.agents
+            )
         case CallNode():
             return int(ActionKind.TOOL_CALL in judge.on and fits(judge.tool, node.tool))
         case MonitorNode():  # who judges is not judged
@@ -40,13 +43,17 @@ def _own(team: TeamSpec, node: Node, judge: MonitorJudge) -> int:
             return 0
 
 
-def _agent(team: TeamSpec, name: str, judge: MonitorJudge) -> int:
-    """A step of one owner: every turn proposes an answer, a transfer, or calls, of which refused ones are tool errors."""
+def _agent(team: TeamSpec, name: str, judge: MonitorJudge, *, short: bool) -> int:
+    """A step of one owner: every turn proposes an answer, a transfer, or calls, of which refused ones are tool errors.
+
+    What it has said where a limit ends it (``short``: a budget too) may stand for its answer, and is reviewed as one.
+    """
     spec = team.agents[name]
     limits, tools = spec.limits, [tool for tool in own_tools(spec) if fits(judge.tool, tool)]
     if not fits(judge.agent, name):
         return 0
-    answers = min(limits.turns, 1 + limits.corrections) if ActionKind.ANSWER in judge.on else 0
+    unfinished = short or spec.on_limit == "partial"
+    answers = min(limits.turns, 1 + limits.corrections + unfinished) if ActionKind.ANSWER in judge.on else 0
     transfers = limits.turns - 1 if ActionKind.HANDOFF in judge.on and spec.transfers_to else 0
     proposed = min(MAX_TOOL_CALLS * (limits.turns - 1), limits.tool_calls + limits.tool_errors + MAX_TOOL_CALLS)
     return answers + transfers + (proposed if tools and ActionKind.TOOL_CALL in judge.on else 0)

@@ -53,6 +53,10 @@ class Part:
 
     plays: str = ""
     """What it is to the pattern, where the first word of its place does not say so."""
+    again: str = ""
+    """What the pattern would have to say to run it once, such as ``rounds: 0``. Without that it is run again, up to ``most``
+    times, although it has done its work: what it does to the world it does each time. Empty: only for other work, or after
+    a failure, and then never after an effect."""
     outer: bool = False
     """It is not written in this place as a node of its own: the places of its parts are counted from the pattern's own."""
 

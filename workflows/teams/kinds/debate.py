@@ -55,12 +55,15 @@ class DebateNode(PatternBase):
         places = tuple(f"debaters.{name}" for name in self.debaters)
         most, offers = 1 + self.rounds, ("input", "round", "votes")
         found = [
-            Part(place, node, most, 1, "", offers, vote(self), f"r6-{name}")
+            Part(place, node, most, 1, "", offers, vote(self), f"r6-{name}", again="rounds: 0")
             for place, (name, node) in zip(places, self.debaters.items(), strict=True)
         ]
         if self.comparer:
+            compared = ("input", "texts")
             found.append(
-                Part("comparer", self.comparer, most, 0, "", ("input", "texts"), sameness(), "compare-6", places)
+                Part(
+                    "comparer", self.comparer, most, 0, "", compared, sameness(), "compare-6", places, again="rounds: 0"
+                )
             )
         if self.judge:
             judged = ("input", "votes", "rounds", "position", "minority")

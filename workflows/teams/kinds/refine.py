@@ -50,7 +50,7 @@ class RefineNode(PatternBase):
     """Drafts at most."""
     at_cap: Literal["best", "fail"] = "best"
     """What comes of drafts none of which was accepted: the one with the best score as a partial result, or a failure.
-    The person of ``escalate`` is asked before, and given the best draft."""
+    The person of ``escalate`` is asked before, and given the best draft; not where the time is over."""
     stuck: Similarity | None = Similarity(threshold=0.98)
     """When three drafts in a row count as the same: the writer is stuck then, and shifts, or the iterations end. ``null``:
     nobody looks."""
@@ -80,14 +80,18 @@ class RefineNode(PatternBase):
         writer, *shifted = self.writers()
         offers = ("input", "draft", "problems", "criteria", "iteration")
         group = "writers" if shifted else ""
-        found = [Part("writer", writer, self.iterations, 1, group, offers, step="draft-20")]
+        most, again = self.iterations, "iterations: 1"
+        found = [Part("writer", writer, most, 1, group, offers, step="draft-20", again=again)]
         for index, node in enumerate(shifted):
-            found.append(Part(f"shifts.{index}", node, self.iterations, 1, group, offers, step="draft-20"))
+            found.append(Part(f"shifts.{index}", node, most, 1, group, offers, step="draft-20", again=again))
         reviewed, before = ("input", "draft", "criteria", "iteration"), tuple(part.place for part in found)
-        found.append(Part("editor", self.editor, self.iterations, 1, "", reviewed, judgement(), "review-20", before))
+        judged = judgement()
+        found.append(Part("editor", self.editor, most, 1, "", reviewed, judged, "review-20", before, again=again))
         if self.comparer:
             most, compared = max(1, self.iterations - STUCK_AFTER), ("input", "texts")
-            found.append(Part("comparer", self.comparer, most, 0, "", compared, sameness(), "compare-20", before))
+            found.append(
+                Part("comparer", self.comparer, most, 0, "", compared, sameness(), "compare-20", before, again=again)
+            )
         return tuple(found)
 
     def comparisons(self) -> Comparisons | None:

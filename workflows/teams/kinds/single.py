@@ -36,7 +36,8 @@ class CallNode(NodeBase):
     kind: Literal["call"] = "call"
     tool: Name
     arguments: dict[str, JsonValue] = {}
-    """The tool's arguments. ``$goal`` stands for the run's goal; a pattern says what else it offers to its calls."""
+    """The tool's arguments. ``$goal`` stands for the run's goal, in lists and objects too; a pattern says what else it
+    offers to its calls. ``$$goal`` is the text ``$goal``."""
     name: Name = "call"
     """The node's name in the tree, unlike that of any other node or agent."""
 

@@ -107,10 +107,20 @@ class SupervisorNode(PatternBase):
         found: list[Part] = []
         if self.planner:
             agent = AgentNode(agent=self.planner)
-            found.append(Part("planner", agent, self.rounds, 1, answers=planned(self), step="plan-10"))
+            found.append(
+                Part("planner", agent, self.rounds, 1, answers=planned(self), step="plan-10", again="rounds: 1")
+            )
         if self.split:
             found.append(
-                Part("split", self.split, self.rounds, 1, offers=("input", "round", "results"), step="split-10")
+                Part(
+                    "split",
+                    self.split,
+                    self.rounds,
+                    1,
+                    offers=("input", "round", "results"),
+                    step="split-10",
+                    again="rounds: 1",
+                )
             )
         # A split tool may find nothing to do, and a tool may synthesise from nothing: else one subtask has to be done.
         least = 0 if self.split or isinstance(self.synthesis, CallNode) else 1
@@ -127,12 +137,15 @@ class SupervisorNode(PatternBase):
                     before=first,
                 )
             )
+        again = "corrections: 0"
         if self.synthesis:
-            found.append(Part("synthesis", self.synthesis, drafts, 1, offers=made, step="synthesis-6", before=workers))
-        if self.review:  # it may fail
+            step = "synthesis-6"
             found.append(
-                Part("review", self.review, drafts, 0, offers=reviewed, step="review-6", before=("synthesis",))
+                Part("synthesis", self.synthesis, drafts, 1, offers=made, step=step, before=workers, again=again)
             )
+        if self.review:  # it may fail
+            step, before = "review-6", ("synthesis",)
+            found.append(Part("review", self.review, drafts, 0, offers=reviewed, step=step, before=before, again=again))
         if self.gate:
             offers, before = (*reviewed, "review"), ("review",) if self.review else ("synthesis",)
             found.append(Part("gate", self.gate, drafts, 1, offers=offers, step="gate-6", before=before))
