@@ -1,8 +1,9 @@
 """The gate as a workflow sees it: the activity decides right before the effect; here its decision is acted on.
 
 One decision point, one vocabulary: ``proceed | edit | block | ask | halt`` (design, section 4). Monitors decide before a
-call is sent (``workflows.reviewing.review``). A call that is simply let through costs nothing. ``ask`` opens a human task and sends the call again with the person's approval, which the activity
-looks at once more: a person cannot exceed what grants and policy refuse, and what one has edited monitors look at again.
+call is sent (``workflows.reviewing.review``). A call that is simply let through costs nothing. ``ask`` opens a human task
+and sends the call again with the person's approval, which the activity looks at once more: a person cannot exceed what
+grants and policy refuse, and what one has edited the monitors' rules look at again.
 """
 
 from collections.abc import Awaitable, Callable

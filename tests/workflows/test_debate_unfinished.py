@@ -56,7 +56,10 @@ async def test_it_fails_as_its_debaters_did_and_says_what_there_was(workers: Wor
 
         executors = {"find": {"node": FIND}, "send": {"node": SEND}}
         sent = plan(task("plan", "a"), task("plan", "b", "a", executor="send"), executors=executors)
-        poor = {"budget": {"model_calls": 3, "on_breach": "partial"}, "executors": {"find": {"node": FIND}}}
+        poor: dict[str, Any] = {
+            "budget": {"model_calls": 3, "on_breach": "partial"},
+            "executors": {"find": {"node": FIND}},
+        }
         done = await all_of(
             dead=run("dead", team()),
             dies=run("dies", team()),

@@ -5,6 +5,7 @@ passed by without a word, so it is refused.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import AliasChoices, AliasPath
 from pydantic.fields import FieldInfo
@@ -43,6 +44,5 @@ def _names(name: str, field: FieldInfo) -> set[str]:
 
 def _is_made(tool: Tool, name: str, field: FieldInfo) -> bool:
     """Whether nobody knows the default before the call."""
-    properties = tool.spec.parameters.get("properties")
-    known = isinstance(properties, dict) and "default" in (properties.get(name) or {})
-    return not field.is_required() and not known
+    properties: Any = tool.spec.parameters.get("properties", {})
+    return not field.is_required() and "default" not in properties.get(name, {})

@@ -10,9 +10,9 @@ can only narrow what grants and the deployment's policy allow.
              ▲                                          │ block     │        │ no
              └────────── reason and correction ─────────┴───────────┴────────┘
 
-Bounds: ``seconds`` for the whole; an answer is sent back ``corrections`` times; a partial one is reviewed as well. On failure: the node's own, and
-``not_allowed`` where what it comes to is not let through; ``halt`` ends the run. Messages: none. History: what the node
-takes; rules cost nothing, a judge 6 events an action, a person what a child costs.
+Bounds: ``seconds`` for the whole; an answer is sent back ``corrections`` times; what a limit or a budget leaves of one is
+reviewed too. On failure: the node's own, and ``not_allowed`` where what it comes to is not let through; ``halt`` ends the
+run. Messages: none. History: what the node takes; rules cost nothing, a judge 6 events an action, a person what a child costs.
 """
 
 from temporalio import workflow

@@ -17,7 +17,8 @@ iteration ``escalate`` decides (approve, edit, answer; a no fails the run); with
 nobody can be asked, the best draft is a partial result, or the run fails with ``limit_exceeded`` (``at_cap``). A draft whose
 editor was left out (``critical: false``, ``skip``) is not judged: it ranks below all others, and nothing more is written, as
 nobody said what to change. So it ends too where the writer was left out, or is stuck and has no shift left. A comparison that
-fails counts only what is the same to the letter. Messages: none. History: what its steps take, 6 events a comparison from the third draft on; continues as new between two iterations.
+fails counts only what is the same to the letter. Messages: none. History: what its steps take, 6 events a comparison from
+the third draft on; continues as new between two iterations.
 """
 
 from temporalio import workflow

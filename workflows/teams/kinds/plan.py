@@ -79,10 +79,8 @@ class PlanNode(PatternBase):
         found: list[Part] = []
         at_once = 2 * self.max_parallel  # it continues as new between tasks; one under way may be done twice
         if self.planner:
-            plans, offers = 1 + self.replans, ("input", "problems")
-            found.append(
-                Part("planner", self.planner, plans, 1, "", offers, graph(self), "planner.6", again="replans: 0")
-            )
+            most, told = 1 + self.replans, ("input", "problems")
+            found.append(Part("planner", self.planner, most, 1, "", told, graph(self), "planner.6", again="replans: 0"))
         for place, (name, spec) in zip(executors, self.executors.items(), strict=True):
             most = count * 2 if self.planner else sum((t.executor == name) + (t.fallback == name) for t in self.tasks)
             offers = ("input", "task", "results", "missing", *(task.task_id for task in self.tasks))
