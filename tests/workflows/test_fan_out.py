@@ -193,8 +193,8 @@ async def test_a_batch_is_one_model_call_and_what_it_lacks_is_asked_for_once_mor
     assert [step.step for step in result.steps if "/b" in step.step] == [
         f"line/fan/b{n}" for n in ("1", "1.2", "2", "2.2", "3")
     ]
-    assert "b1 lacks i2, i3: they are asked for again" in result.log
-    assert "b1.2: it answers what was not asked: i99" in result.log
+    assert "line/fan: b1 lacks i2, i3: they are asked for again" in result.log
+    assert "line/fan: b1.2: it answers what was not asked: i99" in result.log
     assert many.output == [None if n == 4 else LABELS["enum"][n % 2] for n in range(48)]
     assert many.usage.model_calls == 3, "two batches, and the one item that the first lacks"
     assert "Give one answer for every item" in model.prompts[0]
