@@ -8,7 +8,8 @@ from scripts.effects import effect_lines
 from scripts.lineage import lineage_lines
 from scripts.results import MAX_NOTES, as_text, said_lines
 from scripts.terminal import Output
-from workflows.contracts import RunInput, RunResult, RunSoFar
+from workflows.contracts import RunInput, RunResult
+from workflows.stopped import RunSoFar
 
 
 def print_run(

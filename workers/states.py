@@ -12,8 +12,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import ConfigurationInvalid
 from workers.runs import RunHandle, read_result
 from workers.team_file import nearest
-from workflows.contracts import RunResult, RunSoFar, RunStatus, StateCommit
-from workflows.stopped import STATE_QUERY
+from workflows.contracts import RunResult, RunStatus, StateCommit
+from workflows.stopped import STATE_QUERY, RunSoFar
 
 QUERY_SECONDS = 10.0
 """How long a worker may take to say how far a run has come."""

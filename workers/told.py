@@ -15,9 +15,10 @@ from temporalio.service import RPCError
 from activities.contracts.events import MAX_EVENT_REPORTS
 from activities.contracts.people import HUMAN_TASK
 from workers.states import heard
-from workflows.contracts import MAX_LOG, RunResult, RunSoFar
+from workflows.contracts import MAX_LOG, RunResult
 from workflows.frame import MAX_KEPT
 from workflows.keeping import is_plain_decision, kept
+from workflows.stopped import RunSoFar
 
 MAX_NESTED = 200
 """Nested workflows that are asked, those nearest to the root first."""

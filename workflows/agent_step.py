@@ -84,6 +84,8 @@ async def _turns(step: StepContext, work: AgentWork, boundary: Callable[[AgentSt
         async with step.frame.clock.until(work.deadline) as work.bound:
             answer = await AgentLoop(work).work(between_turns)
     except (Exception, asyncio.CancelledError) as error:
+        if not workflow.in_workflow():
+            raise  # thrown away with a workflow that a worker forgets
         result = await _ended(step, work, _why(work, error))
     else:
         output = answer.text if work.spec.output is None else answer.output

@@ -58,6 +58,8 @@ async def run_call(step: StepContext, node: CallNode) -> RunResult:
         async with step.frame.clock.until(after(started, seconds)):
             await call.make()
     except (Exception, asyncio.CancelledError) as error:
+        if not workflow.in_workflow():
+            raise  # thrown away with a workflow that a worker forgets
         stop_if_requested()
         late = seconds is not None and workflow.time() >= started + seconds
         call.failure = failure_of(_too_late(node, seconds) if late else error, agent=node.name, step=step.path)

@@ -87,7 +87,8 @@ class Bound:
         Raises:
             TimeoutError: it has expired.
         """
-        self._clock.forget(self)
+        if workflow.in_workflow():  # not thrown away with a workflow that a worker forgets
+            self._clock.forget(self)
         await self._timeout.__aexit__(kind, error, trace)
 
     def reschedule(self, when: float | None) -> None:

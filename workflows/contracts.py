@@ -385,19 +385,5 @@ class Carried(WireModel):
     """Workflow time of its start, seconds since 1970."""
 
 
-class RunSoFar(WireModel):
-    """The answer to the query ``state``: what a workflow has come to while it runs."""
-
-    state: tuple[StateCommit, ...] = ()
-    """The versions of its own state, oldest first."""
-    done: tuple[EffectReport, ...] = ()
-    handoffs: tuple[HandoffReport, ...] = ()
-    decisions: tuple[DecisionReport, ...] = ()
-    log: tuple[Line, ...] = ()
-    """What its pattern decided, one sentence each."""
-    events: tuple[EventReport, ...] = ()
-    """Of its network, if it is one, and of the networks nested in it that have ended."""
-
-
 for _model in (AgentState, RunInput):  # what derives from them elsewhere does not know these names
     _model.model_rebuild()

@@ -45,6 +45,8 @@ async def run_person(step: StepContext, node: PersonNode) -> RunResult:
             _given(step).get("input", "approved") if decision.choice is Choice.APPROVE else decision.answer
         )
     except (Exception, asyncio.CancelledError) as error:
+        if not workflow.in_workflow():
+            raise  # thrown away with a workflow that a worker forgets
         stop_if_requested()
         noted |= {"status": RunStatus.FAILED, "failure": failure_of(error, agent=node.name, step=step.path)}
         if step.task and step.task.handoff and "handoffs" not in noted:

@@ -8,8 +8,11 @@ from collections.abc import Iterable
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts.events import MAX_EVENT_REPORTS
-    from workflows.contracts import RunResult, RunSoFar, StateCommit
+    from activities.contracts.base import Line, WireModel
+    from activities.contracts.effects import EffectReport
+    from activities.contracts.events import MAX_EVENT_REPORTS, EventReport
+    from activities.contracts.handoffs import HandoffReport
+    from workflows.contracts import DecisionReport, RunResult, StateCommit
     from workflows.frame import Frame
 
 STATE_QUERY = "state"
@@ -20,6 +23,20 @@ MAX_VALUE_BYTES = 16 * 1024
 """Of a value of the state that the memo holds."""
 MAX_VALUES_BYTES = 256 * 1024
 """Of all of them, the newest first: a memo may have 2 MiB."""
+
+
+class RunSoFar(WireModel):
+    """The answer to the query ``state``: what a workflow has come to while it runs."""
+
+    state: tuple[StateCommit, ...] = ()
+    """The versions of its own state, oldest first."""
+    done: tuple[EffectReport, ...] = ()
+    handoffs: tuple[HandoffReport, ...] = ()
+    decisions: tuple[DecisionReport, ...] = ()
+    log: tuple[Line, ...] = ()
+    """What its pattern decided, one sentence each."""
+    events: tuple[EventReport, ...] = ()
+    """Of its network, if it is one, and of the networks nested in it that have ended."""
 
 
 def so_far(frame: Frame) -> RunSoFar:

@@ -27,7 +27,8 @@ from workers.settings import load_settings
 from workers.spent import with_spent
 from workers.team_file import nearest
 from workers.told import Told, told_by_all
-from workflows.contracts import RunInput, RunResult, RunSoFar
+from workflows.contracts import RunInput, RunResult
+from workflows.stopped import RunSoFar
 
 
 async def show(  # noqa: PLR0913 -- one parameter an option

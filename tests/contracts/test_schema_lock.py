@@ -16,7 +16,7 @@ from pydantic import BaseModel
 import activities.contracts
 from activities.contracts.base import WireModel
 from workflows import contracts as workflow_contracts
-from workflows import rewinds, sessions
+from workflows import rewinds, sessions, stopped
 from workflows.teams import agents, budget_spec, kinds, tree
 
 LOCK = Path(__file__).with_name("schema_lock.json")
@@ -26,7 +26,16 @@ Shapes = dict[str, dict[str, dict[str, Any]]]
 def wire_modules() -> list[ModuleType]:
     names = [info.name for info in pkgutil.iter_modules(activities.contracts.__path__, "activities.contracts.")]
     names += [info.name for info in pkgutil.iter_modules(kinds.__path__, "workflows.teams.kinds.")]
-    return [workflow_contracts, rewinds, sessions, agents, budget_spec, tree, *map(importlib.import_module, names)]
+    return [
+        workflow_contracts,
+        rewinds,
+        sessions,
+        stopped,
+        agents,
+        budget_spec,
+        tree,
+        *map(importlib.import_module, names),
+    ]
 
 
 def current() -> Shapes:

@@ -14,7 +14,8 @@ from tests.workflows.test_pipeline import executions
 from workers.runs import RunHandle, read_input, read_result
 from workers.spent import with_spent
 from workers.told import told_by_all
-from workflows.contracts import RunResult, RunSoFar
+from workflows.contracts import RunResult
+from workflows.stopped import RunSoFar
 from workflows.teams.tree import TeamSpec
 
 NETWORK = {
