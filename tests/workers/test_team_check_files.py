@@ -50,7 +50,7 @@ def test_every_kind_of_error_has_a_file() -> None:
 
 @pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
 def test_a_ready_team_has_no_fault(file: Path) -> None:
-    from workers.deployment import load_tools  # noqa: PLC0415
+    from workers.deployment import load_tools  # noqa: PLC0415 -- it loads much
 
     found = inspect_team(file, settings(), load_tools(settings()))
     assert [found.sentence(error) for error in found.errors] == []

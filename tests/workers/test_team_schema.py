@@ -47,7 +47,7 @@ def test_every_field_of_a_node_is_explained() -> None:
     for kind in ("PipelineNode", "WorkflowNode", "SupervisorNode", "BudgetSpec", "Grant"):
         assert shared[kind]["description"], kind  # type: ignore[call-overload, index] # JSON
     stages = shared["PipelineNode"]["properties"]["stages"]  # type: ignore[call-overload, index] # JSON
-    assert "every key that was committed before" in stages["description"]  # type: ignore[operator, index, call-overload]
+    assert "every key that was committed before" in stages["description"]  # type: ignore[operator, index, call-overload]  # a JSON value
 
 
 def test_the_command_prints_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

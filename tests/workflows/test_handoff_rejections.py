@@ -76,7 +76,7 @@ async def test_where_the_tool_is_missing_the_step_is_rejected_and_the_subtask_re
     assert (refused.receiver, refused.rejected.reason) == ("t/b@1", RejectionReason.TOOL_MISSING)
     assert refused.rejected.missing == ("add",)
     assert (taken.receiver, taken.rejected) == ("t/a@1", None)
-    assert run.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]
+    assert run.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]  # a JSON value
     assert run.usage.model_calls == (1 if early else 2), "the lacking one was not tried again"
     assert run.usage.tool_calls == 0
 
@@ -107,7 +107,7 @@ async def test_a_call_that_no_worker_can_make_is_re_routed_and_has_had_no_effect
     ):
         result = await Bench(deployment, provider).run(spec)
     assert result.status is RunStatus.COMPLETE
-    assert result.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]
+    assert result.output[0]["done_by"] == "able"  # type: ignore[call-overload,index]  # a JSON value
     assert (result.effects, result.done, result.usage.tool_calls) == (0, (), 0)
     assert [(r.receiver, r.rejected.reason if r.rejected else None) for r in result.handoffs] == [
         ("t/mail@1", RejectionReason.TOOL_MISSING),
