@@ -105,7 +105,7 @@ async def test_a_sentence_that_was_refused_goes_and_nothing_far_from_the_questio
     told = f"Your answer was not let through: {refused['reasons'][0]}\nAnswer again, whole and corrected."  # type: ignore[index] # JSON
     messages.append(UserMessage(text=told))
     again = await ask(messages, search_documents, read_document)
-    assert (again.text, again.tool_calls) == (NOTHING, ())
+    assert (again.text, again.tool_calls) == ("this may not be said", ())
 
 
 async def test_debaters_on_documents_speak_for_what_they_are_told_to_look_at() -> None:

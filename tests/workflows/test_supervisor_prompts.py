@@ -61,8 +61,9 @@ async def test_a_correction_says_all_to_a_writer_that_remembers_nothing(workers:
         result = await bench.run(team(subtasks=SUBTASKS, synthesis=writers, gate=gate), "Say it.")
         told = prompt(bench.provider.calls[-1])
     assert result.status is RunStatus.COMPLETE
-    assert told.startswith("Say it.\n\nThe results of the subtasks:")
+    assert told.startswith("Say it.\n\nAnswer the goal from the results below")
     assert '\n\nAn earlier answer:\n"bad"\n\nYour answer cannot be used as it is:' in told
+    assert "\n\nInput:\n[{" in told
 
 
 async def test_a_planner_in_a_pipeline_sees_what_the_stage_before_made(workers: Workers) -> None:
